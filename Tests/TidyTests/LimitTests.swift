@@ -96,6 +96,9 @@ import Testing
       ("| `open-files` | 1,024", "Ship/Files/FileSourceConfiguration", "openCountMax = 1_024"),
       ("| `pieces` | 1,000", "Ship/Lines/PartialLines", "lineCountMax = 1_000"),
       ("| `containers` | 100", "Ship/Docker/DockerConfiguration", "containerCountMax = 100"),
+      ("| `overlap` | 1,000", "Ship/Docker/ContainerReader", "overlapLineCount = 1_000"),
+      ("| `recent-lines` | 4,096", "Ship/Docker/ShippedLines", "countMax = 4_096"),
+      ("| `follow-delay` | 1 s", "Ship/Docker/ContainerReader", "delayNanosecondsMax: Int64 = 1_000_000_000"),
       ("| `ship-log` | 100 lines", "Ship/Core/TurnDesk", "burst = 100"),
     ] {
       #expect(page.contains { $0.hasPrefix(row) }, "\(row)")

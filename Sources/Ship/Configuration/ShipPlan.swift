@@ -119,6 +119,7 @@ package struct ShipPlan: Sendable {
       }
       configuration.containerCountMax = count
     }
+    configuration.rate = try rate(settings)
     return configuration
   }
 
@@ -130,6 +131,7 @@ package struct ShipPlan: Sendable {
     configuration.directory = settings.value("directory")
     configuration.units = settings.values("unit")
     configuration.matches = settings.values("match")
+    configuration.rate = try rate(settings)
     configuration.isOfThisBoot = try settings.flag("this-boot") ?? false
     if let stream = try settings.stream(JournalConfiguration.streamWords) { configuration.stream = stream }
     do throws(JournalProblem) { try configuration.check() } catch {

@@ -58,7 +58,7 @@ package struct ShipSetting: Sendable {
       ShipSetting("label", "KEY[=VALUE]", "labels that a container needs", isRepeated: true),
       ShipSetting("containers", "N", "how many are read at the same time (default 100)"),
       ShipSetting("complete-removed", "yes|no", "complete the streams of removed containers (default no)"),
-    ] + unlimitedLines
+    ] + lines
 
   package static let journal =
     [
@@ -66,12 +66,12 @@ package struct ShipSetting: Sendable {
       ShipSetting("unit", "UNIT", "only what these units write", isRepeated: true),
       ShipSetting("match", "FIELD=VALUE", "only entries with that field", isRepeated: true),
       ShipSetting("this-boot", "yes|no", "only entries since the machine was started (default no)"),
-    ] + unlimitedLines
+    ] + lines
 
   /// Of the command behind `--`.
-  static let command = [ShipSetting("run", "WORD", "the program and its arguments", isRepeated: true)] + unlimitedLines
-
-  private static let unlimitedLines = lines.filter { !["rate", "over-rate"].contains($0.name) }
+  static let command =
+    [ShipSetting("run", "WORD", "the program and its arguments", isRepeated: true)]
+    + lines.filter { !["rate", "over-rate"].contains($0.name) }
 
   /// The settings of a kind; nil if there is no such kind.
   package static func all(of kind: String) -> [ShipSetting]? {

@@ -8,6 +8,7 @@ protocol ContainerReaderOwner: AnyObject {
   var desk: any ShipDesk { get }
   var name: String { get }
   var configuration: DockerSourceConfiguration { get }
+  var rate: SourceRate? { get }
   /// The engine's clock.
   var engineNow: Int64 { get }
   /// The reader wants to read; it is called back by `begin`.
@@ -43,7 +44,7 @@ final class ContainerReader: SourceReader, EngineCallHandler {
   static let backoff = Backoff(base: .milliseconds(100), cap: .seconds(5))
   private static let errorByteCountMax = 4 << 10
   /// How many of the stored lines are asked for with a follow of a log that is rotated.
-  private static let overlapLineCount = 1000
+  private static let overlapLineCount = 1_000
   /// A follow whose lines come so late may have skipped some, or will.
   private static let delayNanosecondsMax: Int64 = 1_000_000_000
 
@@ -81,6 +82,8 @@ final class ContainerReader: SourceReader, EngineCallHandler {
   private var output: ContainerLines
   private var errors: ContainerLines
   private var deadline: LoopTimer?
+  /// Lines that the source's rate has cost since the last status entry.
+  private var droppedCount: UInt64 = 0
 
   init(_ container: DockerContainer, _ stream: StreamName, _ stored: DockerBookmark?, _ owner: any ContainerReaderOwner)
   {
@@ -272,13 +275,24 @@ final class ContainerReader: SourceReader, EngineCallHandler {
   }
 
   private func ship(_ entry: LogEntry?, _ shipment: inout Shipment) {
-    if let entry { shipment.add(entry, to: stream) }
+    guard let entry else { return }
+    guard owner.rate?.take() ?? true else {
+      droppedCount += 1
+      return
+    }
+    if droppedCount > 0, let rate = owner.rate {
+      let attributes = owner.configuration.lines.attributes + [LogAttribute("container.id", .string(id))]
+      shipment.add(rate.notice(droppedCount, of: container.name, attributes), to: stream)
+      droppedCount = 0
+    }
+    shipment.add(entry, to: stream)
   }
 
   /// - Returns: whether lines were completed.
   private func takeBuffer(_ call: EngineCall, _ shipment: inout Shipment) -> Bool {
     var hasChanged = false
     if status == 200 {
+      if owner.rate?.mustWait(self) == true { return false }
       var bytes: [UInt8] = []
       swap(&bytes, &buffer)
       do throws(DockerFailure) {

@@ -19,6 +19,8 @@ package struct DockerSourceConfiguration: Sendable {
   package var completesRemoved = false
   /// How many containers are read at once.
   package var containerCountMax = 100
+  /// What all its containers may ship a second; nil for any number.
+  package var rate: RateLimit?
   /// How its lines become entries.
   package var lines: LinePipeline.Configuration
 

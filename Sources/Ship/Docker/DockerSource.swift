@@ -16,6 +16,7 @@ package final class DockerSource: Source, ContainerReaderOwner, EventReaderOwner
   private static let noticeDelay = Duration.seconds(1)
   private static let namesShownMax = 10
 
+  private(set) var rate: SourceRate?
   private var currentDesk: (any ShipDesk)?
   private var events: EventReader?
   private var fetch: EngineFetch?
@@ -48,6 +49,7 @@ package final class DockerSource: Source, ContainerReaderOwner, EventReaderOwner
 
   package func begin(_ desk: any ShipDesk) {
     currentDesk = desk
+    rate = configuration.rate.map { SourceRate($0, of: name, desk) }
     events = EventReader(self)
     connect()
   }
@@ -56,6 +58,7 @@ package final class DockerSource: Source, ContainerReaderOwner, EventReaderOwner
     fetch?.cancel()
     timer?.cancel()
     notice?.cancel()
+    rate?.end()
     events?.stop()
     for reader in readers.values { reader.stop() }
     waiting = []

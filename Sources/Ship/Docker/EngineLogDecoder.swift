@@ -7,8 +7,8 @@ internal import LogsWire
 /// with a newline. With a terminal there are no frames, lines end with `\r\n`, and the pieces of a long line follow one
 /// another, each with its time in front.
 ///
-/// An engine that was killed within a long line, or repeats itself where it rotates, may leave pieces without an end, or
-/// send some of them twice: the line says so.
+/// An engine that was killed within a long line, or repeats itself where it rotates, may leave pieces without an end,
+/// or send some of them twice: the line says so.
 struct EngineLogDecoder {
   enum Stream: UInt8, CaseIterable {
     case output = 1

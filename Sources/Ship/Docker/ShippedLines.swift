@@ -156,7 +156,7 @@ struct RepeatedLines {
 ///
 /// An engine that follows files which it rotates may send the beginning of a new file twice (Docker 19.03 to 20.10).
 struct RecentTimes {
-  static let countMax = 4096
+  static let countMax = 4_096
 
   private var times: Set<Int64> = []
   private var order = Deque<Int64>()

@@ -121,7 +121,7 @@ final class FileReader: SourceReader {
     timer?.cancel()
     timer = nil
     if let deadline = pipeline.deadline, deadline <= now { flushGroup(into: &shipment) }
-    if source.mustWait(self, now) { return false }
+    if source.rate?.mustWait(self) == true { return false }
     guard open() else { return false }
     beginMark(into: &shipment)
     if let before = predecessor {
@@ -280,7 +280,7 @@ final class FileReader: SourceReader {
   }
 
   private func add(_ entry: LogEntry, into shipment: inout Shipment) {
-    guard source.rate?.take(source.desk.loop.now) ?? true else {
+    guard source.rate?.take() ?? true else {
       droppedCount += 1
       return
     }
@@ -291,9 +291,9 @@ final class FileReader: SourceReader {
 
   /// Says in the stream how many lines the rate has cost it.
   private func tellDropped(into shipment: inout Shipment) {
-    guard droppedCount > 0 else { return }
-    let lines = Figures.count(droppedCount, "line", "lines")
-    source.tell("\(lines) dropped: more than the source's rate", "drop", of: self, into: &shipment)
+    guard droppedCount > 0, let rate = source.rate else { return }
+    let attributes = source.configuration.lines.attributes + [LogAttribute("file.path", .string(path))]
+    shipment.add(rate.notice(droppedCount, of: path, attributes), to: stream)
     droppedCount = 0
   }
 

@@ -42,11 +42,7 @@ package final class FileSource: Source {
   var forgetTimer: LoopTimer?
   /// How far it was when it ended.
   var lagAtEnd: SourceLag?
-  /// What the files may ship a second, and those that wait for it.
-  var rate: RateLimit?
-  var held: [FileReader] = []
-  var rateTimer: LoopTimer?
-  var heldSince: MonotonicTime?
+  private(set) var rate: SourceRate?
   /// Files that are open, or more: those that have ended since they were counted.
   var openCount = 0
   var isFirstStart = false
@@ -64,7 +60,6 @@ package final class FileSource: Source {
   package init(_ configuration: FileSourceConfiguration, host: String) {
     self.configuration = configuration
     self.host = host
-    rate = configuration.rate
   }
 
   var keyPrefix: String { "files \(name) " }
@@ -98,6 +93,7 @@ package final class FileSource: Source {
 
   package func begin(_ desk: any ShipDesk) {
     deskOrNone = desk
+    rate = configuration.rate.map { SourceRate($0, of: name, desk) }
     isFirstStart = desk.bookmark(keyPrefix + "started") == nil
     if !configuration.polls {
       do throws(SystemError) {
@@ -138,14 +134,14 @@ package final class FileSource: Source {
   package func end() {
     watch?.cancel()
     watch = nil
-    for timer in [debounceTimer, scanTimer, pollTimer, rateTimer, forgetTimer] { timer?.cancel() }
+    for timer in [debounceTimer, scanTimer, pollTimer, forgetTimer] { timer?.cancel() }
+    rate?.end()
     for reader in readers.values { reader.cancel() }
     lagAtEnd = lag
     readers = [:]
     names = [:]
     newest = [:]
     debounced = [:]
-    held = []
   }
 
   // MARK: What is looked at every second
@@ -173,35 +169,6 @@ package final class FileSource: Source {
     if watch == nil { return true }
     guard !polled.isEmpty, let slash = reader.path.lastIndex(of: "/") else { return false }
     return polled.contains(slash == reader.path.startIndex ? "/" : String(reader.path[..<slash]))
-  }
-
-  // MARK: The rate
-
-  /// Whether a reader is to wait for the rate; then it gets its turn later.
-  func mustWait(_ reader: FileReader, _ now: MonotonicTime) -> Bool {
-    guard let wait = rate?.wait(now) else {
-      if held.isEmpty, let since = heldSince {
-        heldSince = nil
-        desk.log(
-          .notice,
-          """
-          \(name): held back for \(now.milliseconds(since: since)) ms by its rate, \(rate?.linesPerSecond ?? 0) lines \
-          a second
-          """)
-      }
-      return false
-    }
-    heldSince = heldSince ?? now
-    held.append(reader)
-    guard rateTimer == nil else { return true }
-    rateTimer = desk.loop.schedule(after: wait) { [weak self] in
-      guard let self else { return }
-      self.rateTimer = nil
-      let readers = self.held
-      self.held = []
-      for reader in readers { self.desk.turn(reader) }
-    }
-    return true
   }
 
   // MARK: What readers report

@@ -11,6 +11,8 @@ package struct JournalConfiguration: Sendable {
   package var matches: [String] = []
   /// Only entries since the machine was started.
   package var isOfThisBoot = false
+  /// How many entries it may ship a second; nil for any number.
+  package var rate: RateLimit?
   package var stream = JournalConfiguration.defaultStream
   package var lines = LinePipeline.Configuration()
 

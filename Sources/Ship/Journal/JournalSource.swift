@@ -15,6 +15,9 @@ package final class JournalSource: Source, SourceReader {
   private var journal: Journal?
   private var watch: LoopWatch?
   private var timer: LoopTimer?
+  private var rate: SourceRate?
+  /// Entries of each stream that the rate has cost since its last status entry.
+  private var droppedCounts: [StreamName: UInt64] = [:]
   private var pipeline: LinePipeline
   /// The entries that were read and are not covered by a bookmark yet, by their numbers.
   private var cursors = Deque<(number: UInt64, cursor: JournalCursor)>()
@@ -49,6 +52,7 @@ package final class JournalSource: Source, SourceReader {
 
   package func begin(_ desk: any ShipDesk) {
     self.desk = desk
+    rate = configuration.rate.map { SourceRate($0, of: name, desk) }
     last = desk.bookmark(key).map { JournalCursor($0.text) }
     desk.turn(self)
   }
@@ -58,12 +62,14 @@ package final class JournalSource: Source, SourceReader {
     watch = nil
     timer?.cancel()
     timer = nil
+    rate?.end()
   }
 
   // MARK: Turns
 
   package func read(into shipment: inout Shipment) -> Bool {
     guard let desk else { return false }
+    if rate?.mustWait(self) == true { return false }
     do throws(JournalProblem) {
       let journal = if let journal = self.journal { journal } else { try open() }
       var byteCount = 0
@@ -189,13 +195,26 @@ package final class JournalSource: Source, SourceReader {
   }
 
   private func ship(_ emitted: Emitted, _ shipment: inout Shipment) {
-    for entry in emitted.entries { shipment.add(entry, to: stream(of: entry)) }
+    for entry in emitted.entries { ship(entry, &shipment) }
     var covered: JournalCursor?
     while let first = cursors.first, first.number <= emitted.end {
       covered = first.cursor
       _ = cursors.removeFirst()
     }
     if let covered { shipment.set(key, ByteString(covered.text)) }
+  }
+
+  private func ship(_ entry: LogEntry, _ shipment: inout Shipment) {
+    let stream = stream(of: entry)
+    guard let rate else { return shipment.add(entry, to: stream) }
+    guard rate.take() else {
+      droppedCounts[stream, default: 0] += 1
+      return
+    }
+    if let count = droppedCounts.removeValue(forKey: stream) {
+      shipment.add(rate.notice(count, of: stream.text, configuration.lines.attributes), to: stream)
+    }
+    shipment.add(entry, to: stream)
   }
 
   private func stream(of entry: LogEntry) -> StreamName {

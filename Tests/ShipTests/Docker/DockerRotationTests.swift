@@ -103,7 +103,7 @@ struct DockerRotationTests {
     try await rig.end()
   }
 
-  @Test func `lines that were rotated away are told of, once`() async throws {
+  @Test func `lines that were rotated away are reported once`() async throws {
     let (rig, id) = try await Self.followed()
     try await rig.on { rig in
       rig.kill()

@@ -140,6 +140,32 @@ struct DockerSourceTests {
     try await rig.end()
   }
 
+  @Test func `a rate drops what is beyond it and says how much, or has it wait`() async throws {
+    for excess in RateLimit.Excess.allCases {
+      let rig = try await DockerRig()
+      let id = try await rig.on { rig in
+        rig.configuration.rate = RateLimit(linesPerSecond: 100, excess: excess)
+        let id = rig.engine.create("web")
+        for number in 1...150 { rig.engine.write(id, 1, "\(number)") }
+        rig.engine.now += 1_000_000_000
+        rig.begin()
+        return id
+      }
+      let count = excess == .wait ? 150 : 100
+      try await rig.until("the first lines") { $0.lines("docker/web").count >= count && $0.engine.followerCount == 1 }
+      // Until there is room again.
+      try await rig.until("a line behind the dropped ones") { rig in
+        rig.engine.write(id, 1, "more")
+        return rig.lines("docker/web").contains("more")
+      }
+      let shipped = try await rig.on { rig in (rig.lines("docker/web"), rig.statuses("docker/web")) }
+      #expect(shipped.0.prefix(count) == (1...count).map { "\($0)" }[...])
+      #expect(shipped.1.contains("drop") == (excess == .drop))
+      #expect(try await rig.on { rig in rig.desk.logged.contains { $0.contains("held back") } } == (excess == .wait))
+      try await rig.end()
+    }
+  }
+
   @Test func `an engine that is away is tried again, and said so once`() async throws {
     let rig = try await DockerRig()
     let id = try await rig.on { rig in

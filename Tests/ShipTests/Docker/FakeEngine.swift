@@ -241,12 +241,14 @@ final class FakeEngine {
   }
 
   private func inspect(_ container: Container) -> String {
-    """
-    {"Id":"\(container.id)","Name":"/\(container.name)","Config":{"Tty":\(container.isTerminal),"Image":"tiny:1",\
-    "Labels":{}},"HostConfig":{"LogConfig":{"Type":"json-file","Config":{\(container.isRotated ? "\"max-size\":\"1k\"" : "")}}},"State":{"Running":\(container.isRunning),\
-    "StartedAt":"\(Self.text(container.started))","FinishedAt":"\(Self.text(container.isRunning ? 0 : now))",\
-    "ExitCode":0}}
-    """
+    let options = container.isRotated ? "\"max-size\":\"1k\"" : ""
+    return """
+      {"Id":"\(container.id)","Name":"/\(container.name)","Config":{"Tty":\(container.isTerminal),"Image":"tiny:1",\
+      "Labels":{}},"HostConfig":{"LogConfig":{"Type":"json-file","Config":{\(options)}}},\
+      "State":{"Running":\(container.isRunning),\
+      "StartedAt":"\(Self.text(container.started))","FinishedAt":"\(Self.text(container.isRunning ? 0 : now))",\
+      "ExitCode":0}}
+      """
   }
 
   private func log(

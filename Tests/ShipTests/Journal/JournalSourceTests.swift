@@ -131,6 +131,37 @@ struct JournalSourceTests {
     await scene.crash()
   }
 
+  @Test func `a rate drops what is beyond it and says how much, or has it wait`() async throws {
+    let files = try JournalFiles()
+    defer { files.removeAll() }
+    try files.write("a", entries(0..<300))
+    let waiting = try SourceScene()
+    try await begin(waiting, files) { $0.rate = RateLimit(linesPerSecond: 200, excess: .wait) }
+    #expect(try await waiting.shipped(300).map(\.text) == (0..<300).map { "line \($0)" })
+    #expect(
+      try await waiting.waitUntil { $0.loggedOnLoop.contains { $0.hasPrefix("machine: held back for ") } })
+
+    let dropping = try SourceScene()
+    try await begin(dropping, files) { $0.rate = RateLimit(linesPerSecond: 100, excess: .drop) }
+    #expect(try await dropping.shipped(100).map(\.text).prefix(100) == (0..<100).map { "line \($0)" }[...])
+    // The next one for which there is room tells of those before it.
+    var number = 300
+    func notice() async -> LogEntry? {
+      await dropping.entries().first { $0.text.hasSuffix("lines dropped: more than the source's rate") }
+    }
+    while await notice() == nil, number < 400 {
+      try files.write("b\(number)", entries(number..<number + 1))
+      number += 1
+      for _ in 0..<20 {
+        try await dropping.giveTurns()
+        try await Task.sleep(for: .milliseconds(2))
+      }
+    }
+    let attributes = try #require(await notice()).attributes
+    #expect(attributes.contains { $0.key == "action" && $0.value == "drop" })
+    for scene in [waiting, dropping] { await scene.crash() }
+  }
+
   @Test func `units and matches pick, and name streams`() async throws {
     let files = try JournalFiles()
     defer { files.removeAll() }
