@@ -22,7 +22,8 @@ struct EngineLogDecoder {
     var byteCount: Int
     /// 0 if the engine sent none.
     var time: Int64
-    /// Whether its end did not come before the next line.
+    /// Whether its end did not come before the next line. Behind a last piece of less than `pieceByteCount` nothing is
+    /// missing but the newline, which the driver `local` of Docker 20.10 does not have there.
     var isCut = false
     /// Whether two of its pieces are the same.
     var repeatsPiece = false
@@ -45,6 +46,7 @@ struct EngineLogDecoder {
     /// Of the pieces that are kept.
     private var hashes: Set<UInt64> = []
     private var repeatsPiece = false
+    private var isLastFull = false
 
     init(time: Int64) { self.time = time }
 
@@ -55,11 +57,13 @@ struct EngineLogDecoder {
       }
       bytes += piece.prefix(EngineLogDecoder.lineByteCountMax - bytes.count)
       byteCount += pieceByteCount
+      isLastFull = pieceByteCount == EngineLogDecoder.pieceByteCount
     }
 
-    func line(_ stream: Stream, isCut: Bool) -> Line {
+    /// - Parameter isOver: whether its end can come no more.
+    func line(_ stream: Stream, isOver: Bool) -> Line {
       Line(
-        stream: stream, bytes: ByteString(bytes), byteCount: byteCount, time: time, isCut: isCut,
+        stream: stream, bytes: ByteString(bytes), byteCount: byteCount, time: time, isCut: isOver && isLastFull,
         repeatsPiece: repeatsPiece)
     }
   }
@@ -88,8 +92,8 @@ struct EngineLogDecoder {
       takeTerminalLine(kept[...], keptByteCount, emit)
       clearKept()
     }
-    flush(.output, isCut: false, emit)
-    flush(.errors, isCut: false, emit)
+    flush(.output, isOver: false, emit)
+    flush(.errors, isOver: false, emit)
   }
 
   // MARK: Frames
@@ -155,14 +159,14 @@ struct EngineLogDecoder {
       textByteCount -= 1
     }
     let waiting = stream == .output ? output : errors
-    if let waiting, waiting.time != time { flush(stream, isCut: true, emit) }
+    if let waiting, waiting.time != time { flush(stream, isOver: true, emit) }
     if isEnd, self[stream] == nil {
       let kept = text.prefix(Self.lineByteCountMax)
       emit(Line(stream: stream, bytes: ByteString([UInt8](kept)), byteCount: textByteCount, time: time))
       return
     }
     append(text, textByteCount, time, stream)
-    if isEnd { flush(stream, isCut: false, emit) }
+    if isEnd { flush(stream, isOver: false, emit) }
   }
 
   private subscript(stream: Stream) -> Rest? { stream == .output ? output : errors }
@@ -178,10 +182,10 @@ struct EngineLogDecoder {
     }
   }
 
-  private mutating func flush(_ stream: Stream, isCut: Bool, _ emit: (Line) -> Void) {
+  private mutating func flush(_ stream: Stream, isOver: Bool, _ emit: (Line) -> Void) {
     guard let rest = self[stream] else { return }
     if stream == .output { output = nil } else { errors = nil }
-    emit(rest.line(stream, isCut: isCut))
+    emit(rest.line(stream, isOver: isOver))
   }
 
   /// The time in front of a line, and the line.
@@ -218,7 +222,7 @@ struct EngineLogDecoder {
       var (time, text) = Self.split(left)
       leftByteCount -= left.count - text.count
       if let waiting = open, waiting.time != time {
-        emit(waiting.line(.output, isCut: true))
+        emit(waiting.line(.output, isOver: true))
         open = nil
       }
       // A time stands before each piece, the same one before those of one line.
@@ -239,7 +243,7 @@ struct EngineLogDecoder {
         return emit(Line(stream: .output, bytes: ByteString(kept), byteCount: leftByteCount, time: time))
       }
       rest.append(text, leftByteCount)
-      return emit(rest.line(.output, isCut: false))
+      return emit(rest.line(.output, isOver: false))
     }
   }
 }

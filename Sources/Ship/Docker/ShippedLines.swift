@@ -154,7 +154,7 @@ struct RepeatedLines {
 
 /// The times of the latest lines of one stream, no two of which are the same.
 ///
-/// An engine that follows files which it rotates may send the beginning of a new file twice (Docker 19.03 to 20.10).
+/// An engine that follows files which it rotates may send the beginning of a new file twice (Docker 20.10).
 struct RecentTimes {
   static let countMax = 4_096
 
