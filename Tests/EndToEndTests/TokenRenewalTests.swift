@@ -196,6 +196,35 @@ import Testing
     }
   }
 
+  @Test func `a token with other rights to append ends neither queries nor subscriptions`() throws {
+    try Scene.play { scene in
+      let site = try Site(scene, [("a", ["append:a", "read:**"]), ("b", ["append:b", "read:**"])])
+      let client = try site.client(site.secret("a"), takesChallenges: false)
+      func append(to stream: String, _ number: UInt64) throws -> Message {
+        try RawClient.append(["line"], to: stream, producer: ProducerID(high: 1, low: 1), number: number)
+      }
+      try client.send(append(to: "a", 1), id: 1)
+      #expect(try client.receive().message.type == .ack)
+      let all = StreamSelector.pattern(.all)
+      try client.send(.follow(Follow(credit: 1 << 20, selectors: [all], start: .now)), id: 1)
+      while try client.receive().message.type != .live {}
+      // In one piece: the query cannot be over when the token is shown.
+      try client.send(
+        bytes: RawClient.bytes(.query(Query(.count, [all])), id: 2)
+          + RawClient.bytes(.auth(token: site.secret("b")), id: 3) + RawClient.bytes(append(to: "b", 1), id: 4)
+          + RawClient.bytes(append(to: "a", 2), id: 5))
+      var answers: [UInt32: [FrameType]] = [:]
+      while answers.values.joined().count(where: { $0 != .progress && $0 != .heads }) < 6 {
+        let received = try client.receive()
+        answers[received.id, default: []].append(received.message.type)
+        guard case .result(let result) = received.message else { continue }
+        #expect(result.entryCount == 1)
+      }
+      #expect(answers[1]?.filter { $0 != .heads } == [.stream, .batch] && answers[2]?.last == .result, "\(answers)")
+      #expect(answers[3] == [.authorized] && answers[4] == [.ack] && answers[5] == [.error], "\(answers)")
+    }
+  }
+
   @Test func `the reference client goes on while its token's file is away or empty, and shows the new one then`() throws
   {
     try Scene.play { scene in

@@ -35,6 +35,10 @@ import Testing
         }
         tokens.append(Token(name: "wide", hash: TokenHash(of: "wide"), created: 0, grants: [.init(.admin)]))
         tokens.append(Token(name: "all", hash: TokenHash(of: "all"), created: 0, grants: [.init(.append)]))
+        tokens.append(
+          Token(
+            name: "renewed", hash: TokenHash(of: "renewed"), created: 0,
+            grants: [.init(.append), .init(.read, pattern), .init(.delete, pattern)]))
       }
       let access = try AccessControl(
         directory: directory, unixAllow: NamedRights(), certificateAllow: NamedRights(), log: log)
@@ -68,6 +72,23 @@ import Testing
       peer.send(frames.flatMap { $0.head.array + $0.batches.array })
       peer.endOutput()
       return try peer.messages()
+    }
+
+    /// The answers to a query or subscription and to an AUTH right behind it, up to the last of both.
+    func answer(_ message: Message, under token: String, then other: String) throws -> [Message] {
+      let peer = Peer(endpoint)
+      peer.send(ClientSession.hello(client: "c", token: token).head.array)
+      #expect(try peer.message().type == .welcome)
+      peer.send(message.frame(id: 1).head.array + Message.auth(token: other).frame(id: 2).head.array)
+      var answers: [Message] = []
+      var leftCount = 2
+      while leftCount > 0 {
+        let answer = try peer.message()
+        if answer.type == .progress { continue }
+        if [.authorized, .result, .end, .error].contains(answer.type) { leftCount -= 1 }
+        answers.append(answer)
+      }
+      return answers
     }
   }
 
@@ -154,6 +175,32 @@ import Testing
     let widened = try scene.answers(.list(ListRequest()), .stat, .auth(token: "wide"), token: "read")
     #expect(Self.names(widened) == [[Self.other, Self.own]])
     #expect(widened.contains { if case .status(let facts) = $0 { facts.count > 2 } else { false } })
+  }
+
+  @Test func `a query and a subscription go on while what they read may be read`() async throws {
+    let scene = try await Scene()
+    defer { scene.end() }
+    let all = StreamSelector.pattern(.all)
+    let (ended, counted): ([FrameType], [FrameType]) = ([.error, .authorized], [.authorized, .result])
+    for (selectors, before, after, expected) in [
+      // Only what may be appended and deleted differs.
+      ([all], "read", "renewed", counted), ([all], "renewed", "read", counted),
+      ([all], "read", "admin", counted), ([all], "append", "all", counted),
+      // Only what the query does not name differs.
+      ([.stream(Self.own)], "read", "wide", counted), ([.stream(Self.own)], "wide", "renewed", counted),
+      ([all], "wide", "read", ended), ([all], "read", "wide", ended), ([all], "read", "append", ended),
+      ([.stream(Self.own)], "wide", "append", ended), ([.stream(Self.own), all], "wide", "read", ended),
+    ] as [([StreamSelector], String, String, [FrameType])] {
+      let answers = try scene.answer(.query(Query(.count, selectors)), under: before, then: after)
+      #expect(answers.map(\.type) == expected, "\(selectors) \(before) \(after)")
+      for case .error(let refusal) in answers {
+        #expect(refusal.code == .unauthorized && refusal.isRetryable)
+        #expect(refusal.text.contains("may read other streams than what was shown before"), "\(refusal.text)")
+      }
+    }
+    let follow = Follow(credit: 1 << 20, selectors: [all], start: .first, end: FollowEnd(atHead: true))
+    let followed = try scene.answer(.follow(follow), under: "read", then: "renewed").map(\.type)
+    #expect(followed.first == .authorized && followed.contains(.batch) && followed.last == .end, "\(followed)")
   }
 
   @Test func `a list under way begins anew with other rights, wherever it is`() async throws {

@@ -50,6 +50,26 @@ import Testing
     #expect(Rights.all != Rights.none && Rights.none == Rights([]) && Rights.all == Rights.all)
   }
 
+  @Test func `two tokens may read the same whatever they allow besides`() throws {
+    let same = [
+      ("append:a read:b", "read:b"), ("read:a,read:b", "read:b read:a append:c"), ("read:a", "admin:a"),
+      ("read:**", "read:** read:ci/*"), ("append:**", "delete:a"), ("read:$* read:**", "admin:** read:$*"),
+    ]
+    let different = [
+      ("read:a", "read:b"), ("read:a", "read:a read:b"), ("read:a", "append:a"), ("read:**", "read:** read:$*"),
+      ("read:**", "read:$*"),
+    ]
+    for (pairs, isSame) in [(same, true), (different, false)] {
+      for (left, right) in pairs {
+        let (one, other) = (try Rights(left), try Rights(right))
+        #expect(one.readsTheSame(as: other) == isSame && other.readsTheSame(as: one) == isSame, "\(left), \(right)")
+      }
+    }
+    let (append, admin) = (try Rights("append:**"), try Rights("admin:**"))
+    #expect(Rights.all.readsTheSame(as: .all) && Rights.none.readsTheSame(as: append))
+    #expect(!Rights.all.readsTheSame(as: admin))
+  }
+
   @Test(arguments: [("read:**", true), ("admin:**", true), ("append:**", false), ("read:*", false), ("read:$*", false)])
   func `sums are for those who may read everything`(text: String, isAllowed: Bool) throws {
     #expect(try Rights(text).readsAll == isAllowed)

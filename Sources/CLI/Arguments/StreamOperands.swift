@@ -152,6 +152,6 @@ struct StreamOperands {
 
   /// Whether entries of several streams may come, so that each is shown with its stream.
   static func mayBeSeveral(_ selectors: [StreamSelector]) -> Bool {
-    selectors.count > 1 || selectors.contains { if case .pattern = $0 { true } else { false } }
+    selectors.count > 1 || selectors.contains(where: \.isPattern)
   }
 }

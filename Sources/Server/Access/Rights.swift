@@ -98,6 +98,9 @@ package struct Rights: Hashable, Sendable {
     }
   }
 
+  /// Whether both may read the same, whatever they may do besides.
+  func readsTheSame(as others: Rights) -> Bool { readsNoMore(than: others) && others.readsNoMore(than: self) }
+
   /// What it may read; nil for everything.
   private var readable: [StreamPattern]? {
     grants.map { $0.filter { $0.action == .read || $0.action == .admin }.map(\.pattern) }

@@ -76,10 +76,13 @@ extension ServerConnection {
     access = new
     graceEnd = nil
     setChallengeLead()
-    guard new.rights != old.rights else { return }
+    guard !new.rights.readsTheSame(as: old.rights) else { return }
     for id in subscriptions.keys.sorted() { subscriptions[id]?.take(new.rights, of: new.name) }
-    for id in queries.keys.sorted() {
-      queries.removeValue(forKey: id)?.cancel()
+    for (id, query) in queries.sorted(by: { $0.key < $1.key }) {
+      let selectors = query.query.selectors
+      if !selectors.contains(where: \.isPattern), refusal(toRead: selectors) == nil { continue }
+      query.cancel()
+      queries[id] = nil
       send(session.refuse(id, Self.hasOtherRights(new.name)))
     }
     for (id, request) in requests {
@@ -92,7 +95,8 @@ extension ServerConnection {
 
   /// What counts streams by the rights that it began with.
   private static func hasOtherRights(_ name: String) -> Refusal {
-    Refusal(.unauthorized, "the \(name) has other rights than what was shown before; ask again", isRetryable: true)
+    Refusal(
+      .unauthorized, "the \(name) may read other streams than what was shown before; ask again", isRetryable: true)
   }
 
   /// Ends the connection if its token does not count any more. A client that answers CHALLENGE is asked for another one

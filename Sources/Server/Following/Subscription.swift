@@ -116,7 +116,7 @@ extension Subscription {
     guard !isOver else { return }
     let isWider = !rights.readsNoMore(than: resolver.rights)
     resolver.rights = rights
-    if isWider, follow.selectors.contains(where: { if case .pattern = $0 { true } else { false } }) {
+    if isWider, follow.selectors.contains(where: \.isPattern) {
       return refuse(Refusal(.unauthorized, "the \(name) may read other streams; ask again", isRetryable: true))
     }
     if let lost = firstLost(rights) {

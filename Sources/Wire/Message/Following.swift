@@ -2,6 +2,8 @@
 public enum StreamSelector: Hashable, Sendable {
   case stream(StreamName)
   case pattern(StreamPattern)
+
+  package var isPattern: Bool { if case .pattern = self { true } else { false } }
 }
 
 /// Where delivery starts for streams that are not in the cursor.

@@ -52,7 +52,7 @@ final class ModelReader {
   // MARK: - What it wants
 
   var selectorCount: Int { selectors.count }
-  var hasPattern: Bool { selectors.contains { if case .pattern = $0 { true } else { false } } }
+  var hasPattern: Bool { selectors.contains(where: \.isPattern) }
   private var isDivided: Bool { limits.controlByteCountMax == 0 }
   /// Whether it can continue where it was; the others start over.
   private var keepsCursor: Bool { !isReverse && end == FollowEnd() }

@@ -265,7 +265,7 @@ final class ModelClient {
       return simulation.fail("\(linkName) refused a subscription: \(refusal)")
     }
     deletions.append(StreamName(stored: gone.name))
-    let isFound = follower.selectors.allSatisfy { if case .pattern = $0 { true } else { false } }
+    let isFound = follower.selectors.allSatisfy(\.isPattern)
     if gone.incarnation == .any, follower.isResolved, isFound {
       follower.cursor.removeAll { $0.stream.text == gone.name }
     } else if !refusal.isRetryable {
