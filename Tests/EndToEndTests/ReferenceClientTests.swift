@@ -1,3 +1,6 @@
+import Foundation
+import LogsSystem
+import LogsWire
 import Testing
 
 /// The client that was written from the specification alone, against the real server.
@@ -73,6 +76,81 @@ import Testing
       let audit = try python(server, ["delete", server.url, "$audit"])
       #expect(try audit.wait() == .code(1))
       #expect(audit.errors.text.contains("error 6"), "\(audit.errors.text)")
+    }
+  }
+
+  @Test func `the reference client shows a refused token again after half a heartbeat, and never the one that counts`()
+    throws
+  {
+    try Scene.play { scene in
+      let (listener, port) = try Sockets.listen()
+      defer { close(listener) }
+      func store(_ token: String) throws -> String {
+        let path = scene.path("token")
+        try Data("\(token)\n".utf8).write(to: URL(filePath: path), options: .atomic)
+        return path
+      }
+      let process = try scene.start(
+        Binaries.python, [Binaries.referenceClient, "follow", "logs://127.0.0.1:\(port)", "web"],
+        environment: ["LOGS_TOKEN_FILE": store("first")])
+      let server = try RawClient(accepting: listener)
+      server.showsPings = true
+      guard case .hello(let hello) = try server.receive().message else { throw Failure("no HELLO came") }
+      #expect(hello.token == "first" && hello.features == Hello.renewalFeature)
+      let heartbeat: UInt32 = 500
+      var welcome = Welcome(
+        frameByteCountMax: 4 << 20, server: .random(), store: .random(), heartbeatMilliseconds: heartbeat,
+        appendByteCountMax: 8 << 20, appendBatchCountMax: 256, subscriptionCountMax: 16, name: "scripted")
+      welcome.features = Welcome.renewalFeature
+      try server.send(.welcome(welcome))
+      let follow = try server.receive()
+      #expect(follow.message.type == .follow)
+
+      /// The token of the next AUTH, and its id.
+      func shown() throws -> (token: String, id: UInt32) {
+        while true {
+          let received = try server.receive()
+          if case .auth(let token) = received.message { return (token, received.id) }
+          #expect(received.message.type == .ping)
+        }
+      }
+      /// A client that sends nothing sends PING after a heartbeat: after two it has looked for a token often.
+      func expectSilence() throws {
+        for _ in 1...2 { #expect(try server.receive().message.type == .ping) }
+      }
+      func challenge() throws { try server.send(.challenge(Challenge(graceMilliseconds: 0, text: "soon"))) }
+
+      try challenge()
+      try expectSilence()
+      _ = try store("second")
+      for _ in 1...2 {
+        let auth = try shown()
+        #expect(auth.token == "second")
+        let refused = MonotonicTime.now()
+        try server.send(.error(Refusal(.unauthorized, "not yet")), id: auth.id)
+        let again = try shown()
+        #expect(again.token == "second" && MonotonicTime.now().milliseconds(since: refused) >= UInt64(heartbeat) / 2)
+        // The one that counts is no other one.
+        _ = try store("first")
+        try server.send(.error(Refusal(.unauthorized, "not yet")), id: again.id)
+        try expectSilence()
+        _ = try store("second")
+      }
+      let last = try shown()
+      #expect(last.token == "second")
+      try server.send(.authorized, id: last.id)
+      _ = try store("third")
+      try expectSilence()
+      try challenge()
+      let third = try shown()
+      #expect(third.token == "third")
+      // A server that stops takes no AUTH.
+      try server.send(
+        bytes: RawClient.bytes(.error(Refusal(.unauthorized, "not yet")), id: third.id)
+          + RawClient.bytes(.goAway(GoAway(retryAfterMilliseconds: 0, text: "stops"))))
+      try expectSilence()
+      try server.send(.end(.until), id: follow.id)
+      #expect(try process.wait() == .code(0), "\(process.errors.text)")
     }
   }
 

@@ -58,7 +58,9 @@ class Connection:
         self.input, self.header, self.limit, self.heartbeat = bytearray(), None, HANDSHAKE_BODY_MAX, 10.0 / 3
         self.sent = self.received = time.monotonic()
         self.welcome = None
-        self.token, self.wants_token, self.is_renewing = token(), False, False
+        # The one that counts, the one that AUTH shows, and the one that was refused, with the time from which it is shown again.
+        self.token, self.shown, self.refused = token(), None, (None, 0)
+        self.wants_token = False
         self.send("HELLO", magic=b"LOGS", minVersion=1, maxVersion=1, frameLimit=FRAME_LIMIT, client=b"reference client 1",
                   features=4 if "LOGS_TOKEN_FILE" in os.environ else 0, token=self.token)
         while not self.welcome:
@@ -98,14 +100,15 @@ class Connection:
 
     def renew(self):
         """Shows another token, if there is one and none is under way. The file may be away or empty while it is written anew."""
-        if self.is_renewing or self.is_leaving:
+        if self.shown or self.is_leaving:
             return
         try:
             new = token()
         except OSError:
             return
-        if new and new != self.token:
-            self.token, self.is_renewing = new, True
+        # The server may not have known yet the one that it has refused.
+        if new and new != self.token and (new != self.refused[0] or time.monotonic() >= self.refused[1]):
+            self.shown = new
             self.send("AUTH", RENEWAL, token=new)
 
     def take(self):
@@ -124,8 +127,12 @@ class Connection:
                 self.send("PONG", token=message["token"])
             elif message["type"] == "CHALLENGE":
                 self.wants_token = bool(self.welcome["features"] & 4)
-            elif message["id"] == RENEWAL and message["type"] in ("AUTHORIZED", "ERROR"):
-                self.is_renewing, self.wants_token = False, message["type"] == "ERROR"
+            elif self.shown and message["id"] == RENEWAL and message["type"] in ("AUTHORIZED", "ERROR"):
+                if message["type"] == "AUTHORIZED":
+                    self.token, self.wants_token = self.shown, False
+                else:
+                    self.refused = self.shown, time.monotonic() + self.heartbeat / 2
+                self.shown = None
             elif message["type"] == "ERROR" and (message["id"] == 0 or not self.takes_refusals):
                 raise Failed(f"error {message['code']}: {message['text'].decode(errors='replace')}"
                              + (", may be retried" if message["errorFlags"] & 1 else "")

@@ -14,10 +14,20 @@ final class RawClient: @unchecked Sendable {
   private(set) var descriptor: Int32
   /// Whether `receive` answers PINGs; a client that does not seems dead after three heartbeats.
   var answersPings = true
+  /// Whether `receive` returns PINGs, too.
+  var showsPings = false
   private var input: [UInt8] = []
   private var offset = 0
 
   init(_ url: String) throws { descriptor = try Self.connect(url) }
+
+  /// The server's end of a connection that a program under test has opened.
+  init(accepting listener: Int32) throws {
+    var polled = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
+    guard poll(&polled, 1, Int32(Environment.patience / .milliseconds(1))) > 0 else { throw Failure("nobody connects") }
+    descriptor = accept(listener, nil, nil)
+    guard descriptor >= 0 else { throw Failure.errno("accept") }
+  }
 
   static func connect(_ url: String) throws -> Int32 {
     if url.hasPrefix("logs+unix://") {
@@ -64,7 +74,7 @@ final class RawClient: @unchecked Sendable {
     return welcome
   }
 
-  /// The next message, except PINGs, which are answered.
+  /// The next message. PINGs are answered.
   func receive() throws -> Received {
     guard let received = try receiveOrEnd() else { throw Failure("the server closed the connection") }
     return received
@@ -84,7 +94,7 @@ final class RawClient: @unchecked Sendable {
       let message = try Message(decoding: frame)
       if case .ping(let token) = message {
         if answersPings { try send(.pong(token)) }
-        continue
+        if !showsPings { continue }
       }
       return Received(id: frame.id, message: message)
     }
