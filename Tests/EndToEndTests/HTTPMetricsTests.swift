@@ -59,15 +59,43 @@ import Testing
       try broken.send(bytes)
       try Polling.wait(for: "the count") {
         try HTTPPeer(server).get("/metrics").lines.contains(
-          #"logs_http_requests_total{route="other",code="400"} 2"#)
+          #"logs_http_requests_total{route="other",code="400"} 1"#)
       }
       let lines = try HTTPPeer(server).get("/metrics").lines
       for (route, code, count) in [
-        ("/api/v1/streams", 400, 1), ("/api/v1/streams", 431, 1), ("other", 431, 1), ("other", 414, 2),
+        ("/api/v1/streams", 400, 2), ("/api/v1/streams", 431, 2), ("other", 414, 2),
       ] {
         let line = #"logs_http_requests_total{route="\#(route)",code="\#(code)"} \#(count)"#
         #expect(lines.contains(line), "\(line) \(lines.filter { $0.hasPrefix("logs_http_requests_total") })")
       }
+    }
+  }
+
+  @Test func `what cannot be read is counted by the path that it named`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(
+        scene,
+        TestServer.listensForHTTP + ["--heartbeat", "400ms", "--handshake-timeout", "1s", "--base-path", "/logs"])
+      let chunked = "Host: localhost\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"
+      for (text, status) in [
+        ("GARBAGE\r\n\r\n", 400), ("GET /logs/api/v1/status HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        ("GET /api/v1/status HTTP/1.1\r\nno colon\r\n\r\n", 400),
+        ("GET /logs/metrics HTTP/1.1\r\nno colon\r\n\r\n", 400),
+        ("POST /logs/api/v1/streams/web/entries HTTP/1.1\r\n\(chunked)nonsense\r\n", 400),
+        ("GET /logs/readyz HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999\r\n\r\n", 413),
+        ("GET /logs/healthz HTTP/1.1\r\nHost: h\r\n", 408), ("GET /logs/healthz HT", 408),
+      ] {
+        let peer = try HTTPPeer(server)
+        try peer.send(text)
+        #expect(try peer.answer().status == status, "\(text)")
+      }
+      let lines = try HTTPPeer(server).get("/logs/metrics").lines.filter { $0.hasPrefix("logs_http_requests_total") }
+      #expect(
+        lines
+          == [
+            ("/api/v1/status", 400, 1), ("/api/v1/streams/{name}/entries", 400, 1), ("/healthz", 408, 1),
+            ("/metrics", 400, 1), ("/readyz", 413, 1), ("other", 400, 2), ("other", 408, 1),
+          ].map { #"logs_http_requests_total{route="\#($0)",code="\#($1)"} \#($2)"# })
     }
   }
 

@@ -80,10 +80,7 @@ final class HTTPConnection {
         exchange?.perform(body)
       case .refused(let problem):
         note(problem.refusal)
-        core.counters.http.add(HTTPCounts.other, problem.status)
-        isLeaving = true
-        exchange = nil
-        send(HTTPResponse(problem))
+        refuseUnread(problem)
       }
     }
     isAdvancing = false
@@ -92,6 +89,19 @@ final class HTTPConnection {
     } else {
       connection.resumeReading()
     }
+  }
+
+  /// Answers a request of which not all can be read, and closes.
+  private func refuseUnread(_ problem: HTTPProblem) {
+    if isBodyDue {
+      exchange?.note(problem.status)
+    } else {
+      core.counters.http.add(
+        HTTPRoute.template(parser.request, basePath: core.configuration.httpBasePath), problem.status)
+    }
+    isLeaving = true
+    exchange = nil
+    send(HTTPResponse(problem))
   }
 
   // MARK: Answers
@@ -260,9 +270,7 @@ extension HTTPConnection: SocketClient, ConnectionHandler {
       exchange?.tick()
     } else if isBodyDue || parser.isInsideRequest {
       guard now >= begun + core.configuration.handshakeDurationMax, !isClosing else { return }
-      isLeaving = true
-      exchange = nil
-      send(HTTPResponse(HTTPProblem(408, .timedOut, "the request's headers did not come in time")))
+      refuseUnread(HTTPProblem(408, .timedOut, "the request's headers did not come in time"))
     } else if now >= begun + Self.idleDurationMax, !isClosing {
       finish()
     }

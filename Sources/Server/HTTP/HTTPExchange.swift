@@ -139,9 +139,7 @@ final class HTTPExchange {
 
   /// Refuses what its carrier found wrong with it.
   func refuseUnread(_ problem: HTTPProblem) {
-    if let route = try? HTTPRoute(request.below(core.configuration.httpBasePath), now: SystemClock.wall()) {
-      template = route.template
-    }
+    template = HTTPRoute.template(request, basePath: core.configuration.httpBasePath)
     refuse(problem)
   }
 

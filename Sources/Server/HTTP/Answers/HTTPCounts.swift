@@ -1,3 +1,4 @@
+internal import LogsSystem
 internal import LogsTransport
 internal import LogsWire
 internal import Synchronization
@@ -11,7 +12,7 @@ final class HTTPCounts: Sendable {
 
   private let counts = Mutex<[Case: Int]>([:])
 
-  /// Requests whose path or method is none of the server's.
+  /// Requests whose path or method is none of the server's, or could not be read.
   static let other = "other"
 
   func add(_ route: String, _ status: Int) {
@@ -51,6 +52,14 @@ extension HTTPRoute {
     case .page: "/"
     case .file: "/web/{file}"
     }
+  }
+
+  /// The template of a request that was refused before it was carried out; nil if none could be read.
+  static func template(_ request: HTTPRequest?, basePath: String) -> String {
+    guard let route = try? request.map({ try HTTPRoute($0.below(basePath), now: SystemClock.wall()) }) else {
+      return HTTPCounts.other
+    }
+    return route.template
   }
 
   private static func template(_ kind: QueryKind) -> String {

@@ -21,7 +21,8 @@ struct HTTPRequestParser {
     case chunk(byteCount: Int)
     case chunkEnd
     case trailers
-    case failed
+    /// With the request whose head could not be read.
+    case failed(HTTPRequest?)
   }
 
   private var stage = Stage.requestLine
@@ -69,6 +70,15 @@ struct HTTPRequestParser {
     case .requestLine: heldByteCount > 0
     case .failed: false
     default: true
+    }
+  }
+
+  /// The request whose head is being read, or could not be, as far as it has come.
+  var request: HTTPRequest? {
+    switch stage {
+    case .headers(let request): request
+    case .failed(let request): request
+    case .requestLine, .body, .chunkSize, .chunk, .chunkEnd, .trailers: nil
     }
   }
 
@@ -124,7 +134,7 @@ struct HTTPRequestParser {
         }
       }
     } catch {
-      stage = .failed
+      stage = .failed(request)
       input = []
       offset = 0
       return .refused(error)
