@@ -389,22 +389,20 @@ import Testing
     let server = try await TestServer { _, _ in }
     let counter = Counter()
     let reasons = LoopBox<[CloseReason]>([])
-    weak let freed: Connection?
-    do {
-      let box = LoopBox<Connection?>(nil)
-      try await loop.connect(to: server.endpoint) { connection, recorder in
-        box.value = connection
-        recorder.onClosed = { reasons.value.append($1) }
-        counter.add(1)
-      }
-      freed = box.value
+    let freed = LoopBox(WeakConnection())
+    try await loop.connect(to: server.endpoint) { connection, recorder in
+      freed.value.connection = connection
+      recorder.onClosed = { reasons.value.append($1) }
+      counter.add(1)
     }
-    #expect(freed != nil)
+    #expect(await loop.run { freed.value.connection != nil })
     loop.stop()
     #expect(reasons.value == [.loopStopped])
-    #expect(freed == nil)
+    #expect(freed.value.connection == nil)
   }
 }
+
+struct WeakConnection { weak var connection: Connection? }
 
 struct WeakStorage { weak var storage: ByteString.Storage? }
 

@@ -2,7 +2,7 @@ import LogsTransport
 import LogsWire
 import Synchronization
 
-/// A value that only a loop's thread touches; this is the invariant behind `@unchecked Sendable`.
+/// A value that only a loop's thread touches, until it has ended; this is the invariant behind `@unchecked Sendable`.
 final class LoopBox<Value>: @unchecked Sendable {
   var value: Value
   init(_ value: Value) { self.value = value }
