@@ -70,6 +70,7 @@ import Testing
     func drop(acceptedBefore time: Int64) throws(LogError) -> [DroppedEntries] { [] }
 
     func bookmarks() throws(LogError) -> [String: ByteString] { try backlog.bookmarks() }
+    func note(_ bookmarks: [SourceBookmark]) throws(LogError) { try backlog.note(bookmarks) }
     func close() {}
   }
 

@@ -55,6 +55,7 @@ private final class WatchedBacklog: Backlog {
   }
 
   func bookmarks() throws(LogError) -> [String: ByteString] { try backlog.bookmarks() }
+  func note(_ bookmarks: [SourceBookmark]) throws(LogError) { try backlog.note(bookmarks) }
 
   func close() { backlog.close() }
 }

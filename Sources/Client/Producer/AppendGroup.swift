@@ -117,6 +117,15 @@ extension LogProducer {
     try await pending.waitUntilAccepted()
   }
 
+  /// Stores how far sources have been read that have no bookmark yet: at once, also if there is no room for entries.
+  /// Those that have one keep it, so that it does not matter whether entries are accepted before or after.
+  ///
+  /// - Throws: `LogError`: `invalidRequest` (a bookmark that is too large), `spoolFailed`.
+  package func note(_ bookmarks: [SourceBookmark]) async throws(LogError) {
+    for bookmark in bookmarks { try bookmark.check() }
+    try await core.note(bookmarks)
+  }
+
   /// How far each source has been read whose entries this producer, or an earlier one with the same spool, has stored.
   ///
   /// - Throws: `LogError` with `spoolFailed`.

@@ -39,6 +39,9 @@ protocol Backlog: AnyObject {
   /// How far the sources have been read whose entries were stored, by key.
   func bookmarks() throws(LogError) -> [String: ByteString]
 
+  /// Stores bookmarks under keys that have none yet.
+  func note(_ bookmarks: [SourceBookmark]) throws(LogError)
+
   /// Closes it cleanly. Nothing may be called afterwards.
   func close()
 }

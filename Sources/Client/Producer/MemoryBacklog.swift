@@ -164,5 +164,7 @@ final class MemoryBacklog: Backlog {
 
   func bookmarks() throws(LogError) -> [String: ByteString] { [:] }
 
+  func note(_ bookmarks: [SourceBookmark]) throws(LogError) {}
+
   func close() {}
 }

@@ -304,6 +304,11 @@ extension ProducerCore {
 
   func bookmarks() throws(LogError) -> [String: ByteString] { try backlog.bookmarks() }
 
+  func note(_ bookmarks: [SourceBookmark]) throws(LogError) {
+    guard !isOver else { throw .producerClosed }
+    try backlog.note(bookmarks)
+  }
+
   /// - Returns: why it failed, if it did.
   private func keep(_ batches: [EncodedBatch]) -> LogError? {
     guard !batches.isEmpty || !answered.isEmpty else { return nil }

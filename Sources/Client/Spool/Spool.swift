@@ -146,6 +146,15 @@ final class Spool: Backlog {
     }
   }
 
+  func note(_ bookmarks: [SourceBookmark]) throws(LogError) {
+    if bookmarks.isEmpty { return }
+    try reserve()
+    try attempt(isAdding: true) { file throws(SQLiteError) in
+      try file.database.transact { () throws(SQLiteError) in try file.writeNew(bookmarks) }
+    }
+    tidy()
+  }
+
   /// - Complexity: reads what it returns, at most 32 batches.
   func window(of stream: StreamName, after id: Int64) throws(LogError) -> [BacklogBatch] {
     try attempt { file throws(SQLiteError) in

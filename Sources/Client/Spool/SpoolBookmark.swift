@@ -74,6 +74,11 @@ struct SpoolBookmarks {
     return found
   }
 
+  /// Writes those whose keys never had one.
+  mutating func writeNew(_ bookmarks: [SourceBookmark], _ database: WALDatabase) throws(SQLiteError) {
+    try write(bookmarks.filter { rows[$0.key] == nil }, database)
+  }
+
   /// Writes those of batches that are stored in the same transaction. If that is rolled back, rows that were given to
   /// new keys stay theirs.
   mutating func write(_ bookmarks: [SourceBookmark], _ database: WALDatabase) throws(SQLiteError) {

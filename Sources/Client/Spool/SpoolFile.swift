@@ -252,6 +252,8 @@ final class SpoolFile {
 
   func write(_ bookmarks: [SourceBookmark]) throws(SQLiteError) { try bookmarkRows.write(bookmarks, database) }
 
+  func writeNew(_ bookmarks: [SourceBookmark]) throws(SQLiteError) { try bookmarkRows.writeNew(bookmarks, database) }
+
   // MARK: The rest
 
   /// Writes everything besides the batches that a transaction has changed.

@@ -107,6 +107,9 @@ import Testing
     } catch { #expect(error.code == .queueFull) }
     #expect(acceptedCount >= 10)
     #expect(try await producer.bookmarks == ["file": ByteString("\(acceptedCount)")])
+    // Where a source begins is small, and is stored.
+    try await producer.note([SourceBookmark(key: "file", value: "0"), SourceBookmark(key: "new", value: "0")])
+    #expect(try await producer.bookmarks == ["file": ByteString("\(acceptedCount)"), "new": "0"])
     #expect(producer.counts.waiting == UInt64(3 * acceptedCount))
     await producer.shutdown(deadline: .zero)
     await client.shutdown(deadline: .zero)
