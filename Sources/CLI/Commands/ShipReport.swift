@@ -88,12 +88,13 @@ private struct FilesReport {
   init(host: String) { self.host = host }
 
   mutating func lines(of source: FileSourceConfiguration) -> [String] {
-    let files = source.files()
+    let (files, leftOut) = source.files()
     let count = Figures.count(files.count, "file", "files")
     var lines = ["\(source.name): \(count) to \(source.stream.text)"]
     for glob in source.globs where !files.contains(where: { glob.matches($0) }) {
       lines.append("  \(glob.text): " + why(glob))
     }
+    for text in leftOut { lines.append("  left out: \(text)") }
     for file in files {
       let stream = source.stream(of: file, host: host)
       lines.append("  \(file) to \(stream)" + remark(file, source.name, stream))

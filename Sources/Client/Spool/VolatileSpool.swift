@@ -106,6 +106,8 @@ final class VolatileSpool: Backlog {
 
   func bookmarks() throws(LogError) -> [String: ByteString] { try disk.bookmarks() }
 
+  func note(_ bookmarks: [SourceBookmark]) throws(LogError) { try disk.note(bookmarks) }
+
   func close() {
     settle(isLast: true)
     disk.close()

@@ -73,7 +73,7 @@ package actor Shipper {
     let box = ShipperBox()
     desk = TurnDesk(
       loop, configuration, bookmarks: bookmarks, makeGroup: { producer.group() },
-      hand: { group in box.shipper?.hand(group) }, report: report)
+      hand: { group in box.shipper?.hand(group) }, keep: { notes in box.shipper?.keep(notes) }, report: report)
     box.shipper = self
   }
 
@@ -89,6 +89,7 @@ package actor Shipper {
     }
     sources = made
     FileSource.introduce(sources.compactMap { $0 as? FileSource })
+    FileSource.shareOpenFiles(among: sources)
     for source in sources { source.begin(desk) }
     // With it, the bookmarks of what was found are stored, too.
     let names = sources.map(\.name).joined(separator: ", ")
@@ -159,6 +160,12 @@ package actor Shipper {
       shipper.handed.append(box)
     }
     Task { await self.acceptNext() }
+  }
+
+  /// If it fails, they are stored with their entries.
+  private nonisolated func keep(_ notes: [SourceBookmark]) {
+    let producer = producer
+    Task { try? await producer.note(notes) }
   }
 
   /// In the order of `handed`, whichever task comes first: nothing is awaited before the producer has the group.

@@ -67,6 +67,9 @@ package protocol ShipDesk: AnyObject {
   /// How far a source has been read, as it is on disk or on the way there.
   func bookmark(_ key: String) -> ByteString?
 
+  /// Stores soon how far a source has been read that has no bookmark yet, also while there is no room for entries.
+  func note(_ key: String, _ value: ByteString)
+
   /// The keys of all bookmarks that begin with `prefix`, ascending.
   func bookmarkKeys(_ prefix: String) -> [String]
 

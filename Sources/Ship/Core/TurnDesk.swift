@@ -14,6 +14,8 @@ final class TurnDesk: ShipDesk {
   private let makeGroup: () -> AppendGroup
   /// Takes a shipment on its way; `accepted` follows.
   private let hand: (consuming AppendGroup) -> Void
+  /// Stores bookmarks of what has none yet.
+  private let keep: ([SourceBookmark]) -> Void
   private let report: (LogSeverity, String) -> Void
 
   private var waiting = Deque<any SourceReader>()
@@ -27,6 +29,9 @@ final class TurnDesk: ShipDesk {
   private var isWorkDue = false
   private var isStopped = false
   private var bookmarks: [String: ByteString]
+  /// Bookmarks of what has none yet.
+  private var notes: [String: ByteString] = [:]
+  private var noteTimer: LoopTimer?
   private(set) var counts = ShipperCounts()
   /// Entries of the shipper itself that wait for the next shipment.
   private var ownEntries = Deque<LogEntry>()
@@ -48,17 +53,20 @@ final class TurnDesk: ShipDesk {
   private static let paceMax = Duration.milliseconds(500)
   /// Turns before timers and descriptors have theirs.
   private static let turnCountMax = 16
+  /// How long a new bookmark may wait to be stored with entries.
+  private static let noteDelay = Duration.milliseconds(100)
 
   init(
     _ loop: EventLoop, _ configuration: ShipperConfiguration, bookmarks: [String: ByteString],
     makeGroup: @escaping () -> AppendGroup, hand: @escaping (consuming AppendGroup) -> Void,
-    report: @escaping (LogSeverity, String) -> Void
+    keep: @escaping ([SourceBookmark]) -> Void, report: @escaping (LogSeverity, String) -> Void
   ) {
     self.loop = loop
     self.configuration = configuration
     self.bookmarks = bookmarks
     self.makeGroup = makeGroup
     self.hand = hand
+    self.keep = keep
     self.report = report
     pace = configuration.linger
   }
@@ -80,6 +88,21 @@ final class TurnDesk: ShipDesk {
   }
 
   func bookmarkKeys(_ prefix: String) -> [String] { bookmarks.keys.filter { $0.hasPrefix(prefix) }.sorted() }
+
+  func note(_ key: String, _ value: ByteString) {
+    notes[key] = value
+    guard noteTimer == nil else { return }
+    noteTimer = loop.schedule(after: Self.noteDelay) { self.keepNotes() }
+  }
+
+  private func keepNotes() {
+    noteTimer?.cancel()
+    noteTimer = nil
+    // What was sent is on disk if nothing is on its way.
+    let missing = notes.filter { inFlightCount > 0 || bookmarks[$0.key] == nil }
+    notes = [:]
+    if !missing.isEmpty { keep(missing.map { SourceBookmark(key: $0.key, value: $0.value) }) }
+  }
 
   func log(_ severity: LogSeverity, _ text: String) {
     guard ownBudget.take(loop.now) else { return }
@@ -205,6 +228,7 @@ final class TurnDesk: ShipDesk {
   /// Ships what readers hold back: nobody has a turn any more.
   func finish() {
     isStopped = true
+    keepNotes()
     shipAll()
   }
 

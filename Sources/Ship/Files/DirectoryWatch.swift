@@ -10,6 +10,8 @@ final class DirectoryWatch {
     /// The path of what changed in a watched directory, or of the directory itself.
     let path: String
     let kind: Kind
+    /// The same for both names of one rename, else 0.
+    var move: UInt32 = 0
   }
 
   enum Kind {
@@ -93,7 +95,7 @@ final class DirectoryWatch {
       let start = offset + Self.headerByteCount
       offset = start + nameCount
       let name = PathText.text(Array(buffer[start..<offset].prefix { $0 != 0 }))
-      add(mask, number, name, to: &changes)
+      add(mask, number, name, move: UInt32(bitPattern: int(start - 8)), to: &changes)
     }
     return changes
   }
@@ -105,7 +107,7 @@ final class DirectoryWatch {
       littleEndian: unsafe buffer.withUnsafeBytes { unsafe $0.loadUnaligned(fromByteOffset: offset, as: Int32.self) })
   }
 
-  private func add(_ mask: UInt32, _ number: Int32, _ name: String, to changes: inout [Change]) {
+  private func add(_ mask: UInt32, _ number: Int32, _ name: String, move: UInt32, to changes: inout [Change]) {
     if mask & UInt32(IN_Q_OVERFLOW) != 0 { return changes.append(Change(path: "/", kind: .lost)) }
     guard let directory = paths[number] else { return }
     if mask & UInt32(IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF) != 0 {
@@ -124,9 +126,9 @@ final class DirectoryWatch {
     } else if mask & UInt32(IN_MODIFY) != 0 {
       changes.append(Change(path: path, kind: .modified))
     } else if mask & UInt32(IN_MOVED_FROM | IN_DELETE) != 0 {
-      changes.append(Change(path: path, kind: .vanished))
+      changes.append(Change(path: path, kind: .vanished, move: move))
     } else {
-      changes.append(Change(path: path, kind: .appeared))
+      changes.append(Change(path: path, kind: .appeared, move: move))
     }
   }
 }

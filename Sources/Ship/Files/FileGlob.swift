@@ -6,6 +6,8 @@ package struct FileGlob: Hashable, Sendable {
   package let text: String
   /// The parts between slashes.
   let parts: [String]
+  /// What is probably not meant as it is written, in a sentence.
+  package let advice: String?
 
   /// - Parameter text: an absolute path, or one that is relative to the working directory.
   package init(_ text: String, workingDirectory: String) {
@@ -13,6 +15,26 @@ package struct FileGlob: Hashable, Sendable {
     let parts = whole.split(separator: "/").filter { $0 != "." }.map(String.init)
     self.parts = parts
     self.text = "/" + parts.joined(separator: "/")
+    advice = Self.advice(text)
+  }
+
+  private static func advice(_ text: String) -> String? {
+    if text.hasPrefix("~") { return "\(text): '~' is a name here; write the path of the home directory" }
+    if let first = text.first, text.count > 1, "\"'".contains(first), text.last == first {
+      return "\(text): the quotes are part of the name here; leave them out"
+    }
+    for part in text.split(separator: "/") where isUnclosed(part) {
+      return "\(text): '[' has no ']'; write \\[ for a name that has it"
+    }
+    return nil
+  }
+
+  private static func isUnclosed(_ part: Substring) -> Bool {
+    guard let open = part.firstIndex(of: "["), open == part.startIndex || part[part.index(before: open)] != "\\" else {
+      return false
+    }
+    // Right behind the '[', a ']' is one of the set.
+    return part[open...].dropFirst(2).firstIndex(of: "]") == nil
   }
 
   package static var workingDirectory: String {
@@ -62,24 +84,31 @@ package struct FileGlob: Hashable, Sendable {
   /// - Parameters:
   ///   - enter: called with each directory before it is listed, so that it can be watched first.
   ///   - found: called with the path of each match that is no directory.
-  func walk(enter: (String) -> Void, found: (String) -> Void) {
+  ///   - leftOut: called with what may hold matches and is not looked at, in a sentence.
+  func walk(enter: (String) -> Void, found: (String) -> Void, leftOut: (String) -> Void = { _ in }) {
     var seen: Set<String> = []
-    walk("", parts[...], 0, &seen, enter, found)
+    walk("", parts[...], 0, &seen, enter, found, leftOut)
   }
 
-  private static let depthMax = 32
+  static let depthMax = 32
 
   private func walk(
     _ directory: String, _ parts: ArraySlice<String>, _ depth: Int, _ seen: inout Set<String>,
-    _ enter: (String) -> Void, _ found: (String) -> Void
+    _ enter: (String) -> Void, _ found: (String) -> Void, _ leftOut: (String) -> Void
   ) {
-    guard let part = parts.first, depth < Self.depthMax else { return }
+    guard let part = parts.first else { return }
+    guard depth < Self.depthMax else {
+      return leftOut("\(directory): what is more than \(Self.depthMax) directories deep is not read")
+    }
     let shown = directory.isEmpty ? "/" : directory
     let isLast = parts.count == 1
     if Self.isPlain(part) {
       let path = "\(directory)/\(part)"
       switch Self.kind(path) {
-      case .directory where !isLast: walk(path, parts.dropFirst(), depth + 1, &seen, enter, found)
+      case .directory where !isLast: walk(path, parts.dropFirst(), depth + 1, &seen, enter, found, leftOut)
+      case .directory:
+        enter(shown)
+        leftOut("\(path) is a directory; write \(path)/* for the files in it, or \(path)/**/* for all below it")
       case .file where isLast:
         enter(shown)
         found(path)
@@ -89,18 +118,27 @@ package struct FileGlob: Hashable, Sendable {
       }
       return
     }
-    if part == "**" { walk(directory, parts.dropFirst(), depth + 1, &seen, enter, found) }
+    if part == "**" { walk(directory, parts.dropFirst(), depth, &seen, enter, found, leftOut) }
     // `**` reaches a directory in several ways.
     guard seen.insert("\(parts.count) \(directory)").inserted else { return }
     enter(shown)
-    for name in Self.names(in: shown) {
+    guard let names = Self.listing(of: shown) else {
+      let reason = errno
+      if reason != ENOENT { leftOut("\(shown): its files cannot be listed: \(SystemError(reason).text)") }
+      return
+    }
+    for name in names {
       let path = "\(directory)/\(name)"
       if part == "**" {
-        guard !name.hasPrefix("."), Self.kind(path, following: false) == .directory else { continue }
-        walk(path, parts, depth + 1, &seen, enter, found)
+        guard !name.hasPrefix(".") else { continue }
+        switch Self.kind(path, following: false) {
+        case .directory: walk(path, parts, depth + 1, &seen, enter, found, leftOut)
+        case .file where isLast: found(path)
+        default: break
+        }
       } else if Self.matches(name, part) {
         switch Self.kind(path) {
-        case .directory where !isLast: walk(path, parts.dropFirst(), depth + 1, &seen, enter, found)
+        case .directory where !isLast: walk(path, parts.dropFirst(), depth + 1, &seen, enter, found, leftOut)
         case .file where isLast: found(path)
         default: break
         }
@@ -129,8 +167,11 @@ package struct FileGlob: Hashable, Sendable {
   }
 
   /// The names in a directory, as `PathText`, ascending.
-  package static func names(in directory: String) -> [String] {
-    guard let stream = unsafe PathText.withPointer(directory, { unsafe opendir($0) }) else { return [] }
+  package static func names(in directory: String) -> [String] { listing(of: directory) ?? [] }
+
+  /// nil if it cannot be listed; `errno` says why.
+  private static func listing(of directory: String) -> [String]? {
+    guard let stream = unsafe PathText.withPointer(directory, { unsafe opendir($0) }) else { return nil }
     defer { unsafe closedir(stream) }
     var names: [String] = []
     while let item = unsafe readdir(stream) {

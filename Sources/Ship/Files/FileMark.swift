@@ -10,6 +10,26 @@ package struct OpenFileIdentity: Hashable, Sendable {
   /// In ns since 1970; 0 where the file system does not know.
   let birth: Int64
 
+  /// What `text` says.
+  init?(text: Substring) {
+    let parts = text.split(separator: ":")
+    guard parts.count == 3, let device = UInt64(parts[0], radix: 16), let inode = UInt64(parts[1]),
+      let birth = Int64(parts[2])
+    else { return nil }
+    self.device = device
+    self.inode = inode
+    self.birth = birth
+  }
+
+  /// `O_PATH`, which Swift does not see: no right to read is needed.
+  static let pathOnly: Int32 = 0o10_000_000
+
+  /// Of what is at a path, behind symbolic links; nil if nothing is.
+  init?(path: String) {
+    guard let descriptor = try? Descriptor.open(path, Self.pathOnly) else { return nil }
+    self.init(descriptor.number)
+  }
+
   /// nil if the file cannot be asked.
   init?(_ descriptor: Int32) {
     var (device, inode): (UInt64, UInt64) = (0, 0)
@@ -74,6 +94,8 @@ struct FileMark: Hashable, Sendable {
   var utf16: Bool?
   /// Whether the line at the offset was shipped without its end, which had not come.
   var isInLine = false
+  /// Whether it was ever emptied in place: files beside it may be copies of what it had.
+  var wasTruncated = false
   /// When it was set, in s since 1970.
   var time: Int64 = 0
   /// The name under which the file was found first: its stream follows from it.
@@ -98,6 +120,7 @@ struct FileMark: Hashable, Sendable {
     self.time = time
     utf16 = parts[4].contains("l") ? false : parts[4].contains("b") ? true : nil
     isInLine = parts[4].contains("i")
+    wasTruncated = parts[4].contains("t")
     // No path holds a zero.
     let paths = parts[6].split(separator: "\0", omittingEmptySubsequences: false)
     path = String(paths[0])
@@ -106,7 +129,7 @@ struct FileMark: Hashable, Sendable {
 
   var value: ByteString {
     let order = utf16.map { $0 ? "b" : "l" } ?? "-"
-    return ByteString(
-      "1 \(offset) \(head.text) \(tail.text) \(order)\(isInLine ? "i" : "") \(time) \(path)\0\(realPath)")
+    let flags = "\(order)\(isInLine ? "i" : "")\(wasTruncated ? "t" : "")"
+    return ByteString("1 \(offset) \(head.text) \(tail.text) \(flags) \(time) \(path)\0\(realPath)")
   }
 }

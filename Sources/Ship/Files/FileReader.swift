@@ -25,11 +25,18 @@ final class FileReader: SourceReader {
   let key: String
   let stream: StreamName
   private(set) var state = State.named
-  /// The name under which it can be opened; the last one if it is detached.
+  /// The name under which it can be opened; the last one if it is detached and was not found under another.
   private(set) var path: String
+  /// Whether it was found under a name that the source does not read.
+  private(set) var hasOtherName = false
+  /// Since when it is closed and looked for: its name is gone.
+  private(set) var missingSince: MonotonicTime?
+  /// Whether it was written to since it was last read.
+  private(set) var isModified = false
   /// The same behind symbolic links.
   var realPath: String
   private(set) var descriptor: Descriptor?
+  var number: Int32? { descriptor?.number }
   /// When it had its last turn.
   private(set) var turnLast = MonotonicTime(nanoseconds: 0)
   /// When it last had something to read.
@@ -41,7 +48,7 @@ final class FileReader: SourceReader {
 
   /// How far it has been read; what is between the mark and this waits for the rest of a line or group.
   private(set) var offset: UInt64
-  private var mark: FileMark
+  private(set) var mark: FileMark
   /// Whether it has no bookmark yet.
   private var isNew: Bool
   /// The last bytes before `offset`, as they were read.
@@ -56,14 +63,15 @@ final class FileReader: SourceReader {
   /// Since when a line waits for its end.
   private var lineSince: MonotonicTime?
   private var timer: LoopTimer?
-  private var sizeLast: UInt64 = 0
+  private(set) var sizeLast: UInt64 = 0
   /// The size when there was nothing more to read: zeros at the end may be left.
   private var sizeAtEnd: UInt64 = 0
+  /// From the place up to here there are only zeros, as far as was looked.
+  private(set) var zerosEnd: UInt64 = 0
 
   init(
     _ source: FileSource, _ descriptor: consuming Descriptor, _ identity: OpenFileIdentity, path: String,
-    mark: FileMark,
-    isNew: Bool
+    mark: FileMark, isNew: Bool
   ) {
     self.source = source
     self.descriptor = consume descriptor
@@ -81,6 +89,7 @@ final class FileReader: SourceReader {
     pipeline = LinePipeline(source.configuration.lines)
     cutter = LineCutter(LineCutter.Configuration())
     begin()
+    if isNew { source.desk.note(key, timedMark.value) }
   }
 
   private func begin() {
@@ -88,22 +97,45 @@ final class FileReader: SourceReader {
     if offset > 0 { cutter.resume(at: offset, utf16: mark.utf16) }
   }
 
-  /// Bytes that have not been read.
-  var waitingByteCount: UInt64 { sizeLast > offset ? sizeLast - offset : 0 }
-
   func renamed(to path: String) {
     self.path = path
     realPath = path
     state = .named
+    hasOtherName = false
+    missingSince = nil
   }
 
   /// Another file has its name, or none.
   func detach() {
+    if state == .named { detachedLast = source.desk.loop.now }
     state = .detached
-    detachedLast = source.desk.loop.now
+    hasOtherName = false
   }
 
-  /// Closes the file until there is something to read. Only for one that can be found again.
+  /// It was opened at a name that the source does not read.
+  func detach(at path: String) {
+    detach()
+    self.path = path
+    hasOtherName = true
+  }
+
+  /// It is at a name that the source does not read.
+  func found(at path: String, _ opened: consuming Descriptor) {
+    self.path = path
+    hasOtherName = true
+    missingSince = nil
+    guard descriptor == nil, source.makeRoom() else { return }
+    descriptor = consume opened
+    source.opened()
+  }
+
+  /// It was written to. Opened at once, before it loses its name.
+  func modified() {
+    isModified = true
+    _ = open()
+  }
+
+  /// Closes the file until there is something to read. Only for one that is reachable.
   func close() { descriptor = nil }
 
   /// Whether there is something to read.
@@ -140,17 +172,29 @@ final class FileReader: SourceReader {
   private func open() -> Bool {
     if descriptor != nil { return true }
     let opened: Descriptor
+    guard source.makeRoom() else {
+      source.cannotOpen(path, SystemError(EMFILE))
+      return false
+    }
     do throws(SystemError) { opened = try PathText.open(path) } catch {
-      source.cannotOpen(self, error)
+      let isGone = [ENOENT, ENOTDIR].contains(error.number)
+      if isGone { isMissing(isReplaced: false) } else { source.cannotOpen(path, error) }
       return false
     }
     guard OpenFileIdentity(opened.number) == identity else {
-      source.isAnother(self)
+      isMissing(isReplaced: true)
       return false
     }
+    missingSince = nil
     descriptor = consume opened
-    source.opened(self)
+    source.opened()
     return true
+  }
+
+  private func isMissing(isReplaced: Bool) {
+    let isNew = missingSince == nil
+    missingSince = missingSince ?? source.desk.loop.now
+    source.isMissing(self, isReplaced: isReplaced && isNew)
   }
 
   /// - Returns: whether there is more.
@@ -160,12 +204,13 @@ final class FileReader: SourceReader {
     guard unsafe fstat(number, &status) == 0 else { return false }
     let size = UInt64(clamping: status.st_size)
     sizeLast = size
+    isModified = false
     if size < offset {
       startAgain("truncated at \(size), read to \(offset)", into: &shipment)
       return size > 0
     }
+    zerosEnd = min(zerosEnd, size)
     guard size > offset else { return false }
-    growthLast = now
     let tailCount = tail.byteCount
     guard let bytes = pread(number, at: offset - UInt64(tailCount), count: tailCount + Shipment.turnByteCount) else {
       return false
@@ -177,11 +222,15 @@ final class FileReader: SourceReader {
     }
     var new = bytes.dropFirst(tailCount)
     if new.isEmpty { return false }
-    if new.count == Shipment.turnByteCount, skipHole(new, number) { return true }
     let order = offset == 0 ? Self.utf16(new) : cutter.utf16
-    if order == nil, offset + UInt64(new.count) >= size { new = withoutZeros(new) }
-    if new.isEmpty { return false }
-    if let order { new = wholeLines(new, isBigEndian: order) }
+    if let order {
+      new = Self.wholeLines(new, isBigEndian: order)
+    } else {
+      let count = new.count
+      new = FileZeros.without(new)
+      if new.isEmpty { return skipZeros(count, number, size, into: &shipment) }
+    }
+    growthLast = now
     tail = FileSample(bytes[..<new.endIndex].suffix(FileMark.tailByteCountMax))
     offset += UInt64(new.count)
     take(cutter.append(new), now, into: &shipment)
@@ -191,44 +240,30 @@ final class FileReader: SourceReader {
     return offset < size
   }
 
-  /// The hole that a writer leaves which goes on at its old offset after the file was emptied: skipped where the file
-  /// system knows it.
-  private func skipHole(_ bytes: ArraySlice<UInt8>, _ number: Int32) -> Bool {
-    guard cutter.utf16 == nil, !cutter.isInLine, bytes.allSatisfy({ $0 == 0 }) else { return false }
-    let data = logs_next_data(number, Int64(clamping: offset))
-    guard data > 0, UInt64(data) >= offset + UInt64(bytes.count) else { return false }
-    offset = UInt64(data)
-    tail = FileSample()
-    cutter.resume(at: offset, utf16: nil)
-    return true
-  }
-
-  /// Zeros at the end of a file are room that its writer has reserved, or a hole that it is about to write behind: they
-  /// are not read before something follows them.
-  private func withoutZeros(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
-    guard bytes.last == 0 else { return bytes }
-    let end = bytes.lastIndex { $0 != 0 }.map { $0 + 1 } ?? bytes.startIndex
-    return bytes[..<end]
-  }
-
-  /// The order of a file in UTF-16, by the mark that its first bytes may be.
-  static func utf16(_ bytes: ArraySlice<UInt8>) -> Bool? {
-    switch Array(bytes.prefix(2)) {
-    case [0xff, 0xfe]: false
-    case [0xfe, 0xff]: true
-    default: nil
+  /// Zeros with nothing behind them are room that the writer has reserved: they are not read, nor do they count as
+  /// read. Zeros with something behind them are a hole, which a writer leaves that goes on at its old offset after the
+  /// file was emptied: they are skipped.
+  ///
+  /// - Parameter count: how many zeros there are at the place, at least.
+  /// - Returns: whether there is more.
+  private func skipZeros(_ count: Int, _ number: Int32, _ size: UInt64, into shipment: inout Shipment) -> Bool {
+    let start = max(zerosEnd, offset + UInt64(count))
+    switch FileZeros.behind(number, start, size) {
+    case .more(let place):
+      zerosEnd = place
+      return true
+    case .end:
+      zerosEnd = size
+      return false
+    case .data(let place):
+      // Written from the place on while it was looked behind it.
+      if FileSource.bytes(number, offset, 1) != [0] { return true }
+      if cutter.isInLine { flush(into: &shipment) }
+      offset = place
+      tail = FileSample()
+      cutter.resume(at: offset, utf16: nil)
+      return true
     }
-  }
-
-  /// Of UTF-16, only whole lines are taken: where each ends in the file is not known once they are decoded.
-  private func wholeLines(_ bytes: ArraySlice<UInt8>, isBigEndian: Bool) -> ArraySlice<UInt8> {
-    var index = bytes.endIndex - (bytes.count % 2) - 2
-    while index >= bytes.startIndex {
-      let (first, second) = (bytes[index], bytes[index + 1])
-      if isBigEndian ? first == 0 && second == 10 : first == 10 && second == 0 { return bytes[...(index + 1)] }
-      index -= 2
-    }
-    return bytes
   }
 
   private func pread(_ number: Int32, at offset: UInt64, count: Int) -> ArraySlice<UInt8>? {
@@ -314,6 +349,9 @@ final class FileReader: SourceReader {
       mark.tail = FileSample(bytes.dropLast(Int(behind)).suffix(Int(count)))
     } else if let number = descriptor?.number, let tail = pread(number, at: mark.offset - count, count: Int(count)) {
       mark.tail = FileSample(tail)
+    } else {
+      // It is closed. Nothing is compared with what the mark had before.
+      mark.tail = FileSample()
     }
     if mark.head.byteCount < FileMark.headByteCountMax, let number = descriptor?.number,
       let head = pread(number, at: 0, count: Int(min(UInt64(FileMark.headByteCountMax), mark.offset)))
@@ -328,18 +366,20 @@ final class FileReader: SourceReader {
   private func beginMark(into shipment: inout Shipment) {
     guard isNew else { return }
     isNew = false
-    prepareMark()
+    mark = timedMark
     shipment.begin(key, mark.value)
   }
 
   private func storeMark(into shipment: inout Shipment) {
-    prepareMark()
+    mark = timedMark
     shipment.set(key, mark.value)
   }
 
-  private func prepareMark() {
-    mark.time = SystemClock.wall() / 1_000_000_000
-    mark.realPath = realPath
+  private var timedMark: FileMark {
+    var timed = mark
+    timed.time = SystemClock.wall() / 1_000_000_000
+    timed.realPath = realPath
+    return timed
   }
 
   /// Ships what waits for more, though it did not come.
@@ -371,7 +411,9 @@ final class FileReader: SourceReader {
     source.tell(what, "truncate", of: self, into: &shipment)
     offset = 0
     sizeAtEnd = 0
+    zerosEnd = 0
     tail = FileSample()
+    mark.wasTruncated = true
     mark.offset = 0
     mark.head = FileSample()
     mark.tail = FileSample()
@@ -386,6 +428,7 @@ final class FileReader: SourceReader {
 
   private func atEnd(into shipment: inout Shipment, _ now: MonotonicTime) {
     sizeAtEnd = sizeLast
+    if hasRoom { source.setPolling() }
     if cutter.isInLine || !partials.isEmpty {
       let since = lineSince ?? now
       lineSince = since

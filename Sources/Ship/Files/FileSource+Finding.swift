@@ -23,9 +23,12 @@ extension FileSource {
         if watch?.add(directory) != true { polled.insert(directory) }
       } found: { path in
         if configuration.takes(path) { found.insert(path) }
+      } leftOut: { text in
+        if said.count < Self.saidCountMax, said.insert(text).inserted { desk.log(.warning, "\(name): \(text)") }
       }
     }
     if !isBegun { findMoved() }
+    findBetween(found)
     // Of several files of one stream, the youngest is the last.
     for path in found.map({ (Self.age($0), $0) }).sorted(by: { $0.0 < $1.0 }).map(\.1) { look(at: path) }
     for (path, reader) in names where reader.path == path && !found.contains(path) && !exists(path) {
@@ -75,9 +78,12 @@ extension FileSource {
   }
 
   /// Opens what is at a path, and reads it if it is not read yet.
-  func look(at path: String) {
+  ///
+  /// - Parameter origin: the name that it had first, if that is known.
+  func look(at path: String, origin: String? = nil) {
     let descriptor: Descriptor
     do throws(SystemError) { descriptor = try PathText.open(path) } catch {
+      if isFirstStart, !isBegun, configuration.start == .end { passOver(path) }
       return cannotOpen(path, error)
     }
     closed[path] = nil
@@ -91,7 +97,8 @@ extension FileSource {
     }
     if let before = names[path] { detach(before) }
     if isReadElsewhere(identity, path) { return }
-    let (mark, isNew) = mark(of: identity, descriptor.number, path, size: UInt64(clamping: status.st_size))
+    guard makeRoom() else { return cannotOpen(path, SystemError(EMFILE)) }
+    let (mark, isNew) = mark(of: identity, descriptor.number, origin ?? path, size: UInt64(clamping: status.st_size))
     let reader = FileReader(self, descriptor, identity, path: path, mark: mark, isNew: isNew)
     add(reader)
     setName(path, of: reader)
@@ -115,10 +122,22 @@ extension FileSource {
     return true
   }
 
-  private func add(_ reader: FileReader) {
+  func add(_ reader: FileReader) {
     readers[reader.identity] = reader
     enqueue(reader)
-    closeOthers(than: reader)
+    opened()
+  }
+
+  /// Reads a file to its end that is at a name that the source does not read.
+  func addDetached(
+    _ descriptor: consuming Descriptor, _ identity: OpenFileIdentity, _ path: String, _ mark: FileMark, isNew: Bool
+  ) {
+    let reader = FileReader(self, descriptor, identity, path: path, mark: mark, isNew: isNew)
+    add(reader)
+    names[path] = reader
+    reader.detach(at: path)
+    desk.turn(reader)
+    setPolling()
   }
 
   /// Puts a file behind the older ones of its stream, and before younger ones that were found earlier under its name.
@@ -146,7 +165,7 @@ extension FileSource {
     }
     for (directory, marks) in directories.sorted(by: { $0.key < $1.key }) {
       for name in FileGlob.names(in: directory) {
-        let path = directory == "/" ? "/\(name)" : "\(directory)/\(name)"
+        let path = Self.path(directory, name)
         var status = stat()
         guard unsafe PathText.withPointer(path, { unsafe lstat($0, &status) == 0 }),
           let mark = marks[UInt64(status.st_ino)],
@@ -156,11 +175,8 @@ extension FileSource {
           !isReadElsewhere(identity, mark.path), let stored = newestMark(of: identity, mark.path),
           Self.sample(descriptor.number, 0, stored.head.byteCount) == stored.head
         else { continue }
-        let reader = FileReader(self, descriptor, identity, path: path, mark: stored, isNew: false)
-        add(reader)
-        names[path] = reader
-        reader.detach()
-        desk.turn(reader)
+        guard makeRoom() else { continue }
+        addDetached(descriptor, identity, path, stored, isNew: false)
       }
     }
   }
@@ -191,26 +207,22 @@ extension FileSource {
   }
 
   /// Where a file is read from.
-  private func mark(
+  func mark(
     of identity: OpenFileIdentity, _ descriptor: Int32, _ path: String, size: UInt64
   ) -> (FileMark, isNew: Bool) {
-    if let stored = newestMark(of: identity, path) {
+    if let stored = newestMark(of: identity, path) ?? passedOver[key(identity)] {
+      // Nobody could read it when its place was set.
+      if stored.head.byteCount == 0, stored.offset > 0, stored.offset <= size {
+        return (Self.mark(path, at: Self.lineEnd(descriptor, before: stored.offset), descriptor), true)
+      }
       if stored.head.byteCount == 0 || Self.sample(descriptor, 0, stored.head.byteCount) == stored.head {
         return (stored, desk.bookmark(key(identity)) == nil)
       }
       desk.log(
         .notice, "\(name): \(path) is another file than before, or was written anew; it is read from its beginning")
     }
-    var mark = FileMark()
-    mark.path = path
-    if isFirstStart, !isBegun, configuration.start == .end, size > 0 {
-      mark.offset = Self.lineEnd(descriptor, before: size)
-      let count = Int(min(UInt64(FileMark.tailByteCountMax), mark.offset))
-      mark.tail = Self.sample(descriptor, mark.offset - UInt64(count), count)
-      mark.head = Self.sample(descriptor, 0, Int(min(UInt64(FileMark.headByteCountMax), mark.offset)))
-      mark.utf16 = FileReader.utf16(Self.bytes(descriptor, 0, 2)[...])
-    }
-    return (mark, true)
+    let isFromEnd = isFirstStart && !isBegun && configuration.start == .end && size > 0
+    return (Self.mark(path, at: isFromEnd ? Self.lineEnd(descriptor, before: size) : 0, descriptor), true)
   }
 
   /// The bookmark of a file: of its own or, if that is newer, of another source that has read it to the same stream.
@@ -225,7 +237,36 @@ extension FileSource {
     return newest
   }
 
-  private static func bytes(_ descriptor: Int32, _ offset: UInt64, _ count: Int) -> [UInt8] {
+  private static func mark(_ path: String, at offset: UInt64, _ descriptor: Int32) -> FileMark {
+    var mark = FileMark()
+    mark.path = path
+    mark.realPath = path
+    mark.offset = offset
+    guard offset > 0 else { return mark }
+    let count = Int(min(UInt64(FileMark.tailByteCountMax), offset))
+    mark.tail = sample(descriptor, offset - UInt64(count), count)
+    mark.head = sample(descriptor, 0, Int(min(UInt64(FileMark.headByteCountMax), offset)))
+    mark.utf16 = FileReader.utf16(bytes(descriptor, 0, 2)[...])
+    return mark
+  }
+
+  /// Files that are there at the first start are read from their end, also those that cannot be read yet.
+  private func passOver(_ path: String) {
+    var status = stat()
+    guard let descriptor = try? Descriptor.open(path, OpenFileIdentity.pathOnly),
+      unsafe fstat(descriptor.number, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size > 0,
+      let identity = OpenFileIdentity(descriptor.number)
+    else { return }
+    var mark = FileMark()
+    mark.path = path
+    mark.realPath = path
+    mark.offset = UInt64(status.st_size)
+    mark.time = SystemClock.wall() / 1_000_000_000
+    passedOver[key(identity)] = mark
+    desk.note(key(identity), mark.value)
+  }
+
+  static func bytes(_ descriptor: Int32, _ offset: UInt64, _ count: Int) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: count)
     let got = unsafe bytes.withUnsafeMutableBytes {
       unsafe Glibc.pread(descriptor, $0.baseAddress, $0.count, off_t(clamping: offset))
@@ -233,12 +274,14 @@ extension FileSource {
     return Array(bytes.prefix(max(got, 0)))
   }
 
-  private static func sample(_ descriptor: Int32, _ offset: UInt64, _ count: Int) -> FileSample {
+  static func sample(_ descriptor: Int32, _ offset: UInt64, _ count: Int) -> FileSample {
     FileSample(bytes(descriptor, offset, count)[...])
   }
 
   /// The end of the last whole line.
-  private static func lineEnd(_ descriptor: Int32, before size: UInt64) -> UInt64 {
+  private static func lineEnd(_ descriptor: Int32, before limit: UInt64) -> UInt64 {
+    let isWide = FileReader.utf16(bytes(descriptor, 0, 2)[...]) != nil
+    let size = isWide ? limit : FileZeros.dataEnd(descriptor, before: limit)
     let count = Int(min(size, UInt64(Shipment.turnByteCount)))
     let start = size - UInt64(count)
     if let order = FileReader.utf16(bytes(descriptor, 0, 2)[...]) {

@@ -45,6 +45,17 @@ package final class FileSource: Source {
   private(set) var rate: SourceRate?
   /// Files that are open, or more: those that have ended since they were counted.
   var openCount = 0
+  /// How many may be.
+  var openCountMax: Int
+  /// The first names of files that were renamed, until it is reported to what, by the number of the rename.
+  var moves: [UInt32: String] = [:]
+  /// Files that were renamed and perhaps never opened, by the names that the source does not read.
+  var strays: [String: Stray] = [:]
+  var searchTimer: LoopTimer?
+  /// Where files begin that could not be read at the first start, by the keys of their bookmarks.
+  var passedOver: [String: FileMark] = [:]
+  /// What is left out of the globs, as it was logged.
+  var said: Set<String> = []
   var isFirstStart = false
   var isBegun = false
 
@@ -54,12 +65,15 @@ package final class FileSource: Source {
   static let scanDelay = Duration.milliseconds(20)
   static let pollInterval = Duration.seconds(1)
   static let forgetInterval = Duration.seconds(3_600)
+  /// Lines about what is left out.
+  static let saidCountMax = 100
   /// Bookmarks of files that were not seen for so long are forgotten.
   static let markSecondsMax: Int64 = 14 * 86_400
 
   package init(_ configuration: FileSourceConfiguration, host: String) {
     self.configuration = configuration
     self.host = host
+    openCountMax = configuration.openCountMax
   }
 
   var keyPrefix: String { "files \(name) " }
@@ -70,10 +84,20 @@ package final class FileSource: Source {
 
   package var lag: SourceLag {
     if let lagAtEnd { return lagAtEnd }
-    return readers.values.reduce(into: SourceLag(byteCount: 0, readerCount: readers.count)) { lag, reader in
+    var lag = readers.values.reduce(into: SourceLag(byteCount: 0, readerCount: readers.count)) { lag, reader in
       lag.byteCount = (lag.byteCount ?? 0) + reader.waitingByteCount
       lag.timeLast = max(lag.timeLast, reader.timeLast)
     }
+    // What was written to a file that is looked for is not known.
+    if readers.values.contains(where: { $0.missingSince != nil && $0.isModified }) { lag.byteCount = nil }
+    return lag
+  }
+
+  struct Stray {
+    /// The name that the source reads.
+    let firstName: String
+    /// Whether what is there was opened. It may have been renamed again before, and that not be reported yet.
+    var isOpened = false
   }
 
   struct WeakReader {
@@ -110,7 +134,17 @@ package final class FileSource: Source {
       }
     }
     tellObstacles()
+    if openCountMax < configuration.openCountMax {
+      desk.log(
+        .notice,
+        """
+        \(name): no more than \(openCountMax) files are open at the same time, by the limit of the process; raise it \
+        (ulimit -Hn, LimitNOFILE=)
+        """)
+    }
+    for advice in configuration.advice { desk.log(.warning, "\(name): \(advice)") }
     scan()
+    if isFirstStart { desk.note(keyPrefix + "started", "1") }
     forgetOldMarks()
     forgetTimer = desk.loop.every(Self.forgetInterval) { [weak self] in self?.forgetOldMarks() }
     isBegun = true
@@ -123,6 +157,7 @@ package final class FileSource: Source {
     init(_ source: FileSource) { self.source = source }
 
     func read(into shipment: inout Shipment) -> Bool {
+      for (key, mark) in source.passedOver { shipment.set(key, mark.value) }
       shipment.begin(source.keyPrefix + "started", "1")
       source.desk.forget(self)
       return false
@@ -134,7 +169,7 @@ package final class FileSource: Source {
   package func end() {
     watch?.cancel()
     watch = nil
-    for timer in [debounceTimer, scanTimer, pollTimer, forgetTimer] { timer?.cancel() }
+    for timer in [debounceTimer, scanTimer, searchTimer, pollTimer, forgetTimer] { timer?.cancel() }
     rate?.end()
     for reader in readers.values { reader.cancel() }
     lagAtEnd = lag
@@ -149,7 +184,8 @@ package final class FileSource: Source {
   /// Without anything to look at there is no timer: an idle shipper sleeps.
   func setPolling() {
     let mustPoll =
-      !polled.isEmpty || !closed.isEmpty || readers.values.contains { $0.state == .detached } || watch == nil
+      !polled.isEmpty || !closed.isEmpty || !strays.isEmpty || watch == nil
+      || readers.values.contains { $0.state == .detached || $0.hasRoom }
     if mustPoll, pollTimer == nil {
       pollTimer = desk.loop.every(Self.pollInterval) { [weak self] in self?.poll() }
     } else if !mustPoll {
@@ -161,7 +197,10 @@ package final class FileSource: Source {
   func poll() {
     if !polled.isEmpty || watch == nil { scan() }
     for path in closed.keys where configuration.takes(path) { look(at: path) }
-    for reader in readers.values where reader.state == .detached || isPolled(reader) { desk.turn(reader) }
+    openStrays()
+    for reader in readers.values where reader.state == .detached || isPolled(reader) || reader.isRoomWritten {
+      desk.turn(reader)
+    }
     setPolling()
   }
 
@@ -172,12 +211,6 @@ package final class FileSource: Source {
   }
 
   // MARK: What readers report
-
-  func cannotOpen(_ reader: FileReader, _ error: SystemError) {
-    cannotOpen(reader.path, error)
-    // Its name is gone, and with it the only way to it.
-    if error.number == ENOENT { ended(reader) }
-  }
 
   func cannotOpen(_ path: String, _ error: SystemError) {
     if [ENOENT, ENOTDIR].contains(error.number) { return closed[path] = nil }
@@ -192,14 +225,6 @@ package final class FileSource: Source {
     desk.log(.error, "\(name): cannot read \(reader.path): \(error.text)")
   }
 
-  /// What is at the path of a reader whose file was closed is another one.
-  func isAnother(_ reader: FileReader) {
-    ended(reader)
-    scanSoon()
-  }
-
-  func opened(_ reader: FileReader) { closeOthers(than: reader) }
-
   func ended(_ reader: FileReader) {
     readers[reader.identity] = nil
     if newest[reader.stream]?.reader === reader { newest[reader.stream] = nil }
@@ -207,21 +232,6 @@ package final class FileSource: Source {
     debounced[ObjectIdentifier(reader)] = nil
     desk.forget(reader)
     setPolling()
-  }
-
-  /// Closes some of the files that were quiet for longest, if too many are open.
-  func closeOthers(than reader: FileReader) {
-    openCount += 1
-    guard openCount > configuration.openCountMax else { return }
-    let open = readers.values.filter { $0.descriptor != nil }
-    openCount = open.count
-    guard openCount > configuration.openCountMax else { return }
-    let quiet = open.filter { $0 !== reader && $0.state == .named && $0.waitingByteCount == 0 }
-    // Several at once, so that not every opened file has all others looked at.
-    for reader in quiet.sorted(by: { $0.turnLast < $1.turnLast }).prefix(openCount / 8 + 1) {
-      reader.close()
-      openCount -= 1
-    }
   }
 
   /// A status entry in the file's stream, and a line in the log.

@@ -43,6 +43,9 @@ package struct FileSourceConfiguration: Sendable {
     return readsArchives || !Self.archiveEndings.contains { path.hasSuffix($0) }
   }
 
+  /// What is probably not meant as it is written.
+  var advice: [String] { (globs + excluded).compactMap(\.advice) }
+
   private static let archiveEndings = [".gz", ".zst", ".xz", ".bz2", ".lz4", ".zip", ".tgz"]
 }
 
@@ -67,10 +70,13 @@ extension FileSourceConfiguration {
     }
   }
 
-  /// The files that there are now, ascending.
-  package func files() -> [String] {
+  /// The files that there are now, and what is left out, in sentences; ascending.
+  package func files() -> (paths: [String], leftOut: [String]) {
     var found: Set<String> = []
-    for glob in globs { glob.walk(enter: { _ in }, found: { if takes($0) { found.insert($0) } }) }
-    return found.sorted()
+    var leftOut = Set(advice)
+    for glob in globs {
+      glob.walk(enter: { _ in }, found: { if takes($0) { found.insert($0) } }, leftOut: { leftOut.insert($0) })
+    }
+    return (found.sorted(), leftOut.sorted())
   }
 }

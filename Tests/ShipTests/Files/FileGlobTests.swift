@@ -15,6 +15,44 @@ struct FileGlobTests {
     #expect(FileGlob(glob, workingDirectory: "/").matches(path) == matches)
   }
 
+  @Test(arguments: [
+    ("~/app.log", "home"), ("\"/var/log/a.log\"", "quotes"), ("'/a'", "quotes"), ("/var/log/a[.log", "no ']'"),
+    ("/var/log/a[].log", "no ']'"), ("/var/log/a[0-9].log", nil), ("/var/log/a[]x].log", nil), ("/a\\[b", nil),
+    ("/a~/b'c\"", nil),
+  ]) func `what is probably not meant as it is written is said`(glob: String, advice: String?) {
+    let said = FileGlob(glob, workingDirectory: "/").advice
+    if let advice { #expect(said?.contains(advice) == true) } else { #expect(said == nil) }
+  }
+
+  @Test func `what is left out is said, in one line each`() throws {
+    let scene = try ShipScene()
+    try scene.write("a.log", "1\n")
+    var deep = "d"
+    for _ in 0..<40 {
+      scene.makeDirectory(deep)
+      deep += "/d"
+    }
+    let lines = LinePipeline.Configuration()
+    func files(_ glob: String) -> (paths: [String], leftOut: [String]) {
+      let glob = FileGlob("\(scene.directory)/\(glob)", workingDirectory: "/")
+      return FileSourceConfiguration(name: "files", globs: [glob], lines: lines).files()
+    }
+    #expect(files("d").leftOut.map { $0.contains("d is a directory; write ") } == [true])
+    let all = files("**")
+    #expect(all.paths == [scene.path("a.log")])
+    #expect(all.leftOut.map { $0.hasSuffix("more than 32 directories deep is not read") } == [true])
+    #expect(files("*.log").leftOut.isEmpty)
+  }
+
+  @Test(arguments: [
+    ("app.log.1", ["app.log"]), ("app.log-20261130", ["app.log"]), ("app.log", []), ("app.log.gz", []),
+    ("app.log.1.gz", []), ("app-1.log", []), ("app-2026-11-30.log", ["app.log"]),
+    ("app.log.2026-11-30.1", ["app.log.2026-11-30", "app.log.2026-11", "app.log.2026", "app.log"]), ("1", []),
+    ("application.log", []), ("app.log2", []),
+  ]) func `the first names of a rotated file are without its number or time`(name: String, firsts: [String]) {
+    #expect(FileSource.firstNames(of: name) == firsts)
+  }
+
   @Test func `a relative glob is one of the working directory`() {
     #expect(FileGlob("logs/*.log", workingDirectory: "/srv/app").text == "/srv/app/logs/*.log")
   }
@@ -45,6 +83,7 @@ struct FileGlobTests {
     mark.tail = FileSample([3, 4][...])
     mark.utf16 = true
     mark.isInLine = true
+    mark.wasTruncated = true
     mark.time = 1_795_000_000
     mark.path = "/var/log/a file.log"
     mark.realPath = "/mnt/a file.log"

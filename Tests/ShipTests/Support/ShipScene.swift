@@ -65,6 +65,19 @@ final class ShipScene: @unchecked Sendable {
   }
 
   func remove(_ name: String) { unlink(path(name)) }
+  /// Gives a file the rights of nobody or of all.
+  func setReadable(_ name: String, _ isReadable: Bool) { chmod(path(name), isReadable ? 0o644 : 0) }
+
+  /// Writes to a file as a program does that has mapped it: inotify says nothing.
+  func writeMapped(_ name: String, at offset: Int, _ text: String) throws {
+    let file = try Descriptor.open(path(name), O_RDWR)
+    let bytes = Array(text.utf8)
+    let memory = mmap(nil, offset + bytes.count, PROT_READ | PROT_WRITE, MAP_SHARED, file.number, 0)
+    guard let memory, memory != MAP_FAILED else { throw SystemError.last }
+    (memory + offset).copyMemory(from: bytes, byteCount: bytes.count)
+    munmap(memory, offset + bytes.count)
+  }
+
   func makeDirectory(_ name: String) { mkdir(path(name), 0o755) }
 
   // MARK: The source
@@ -94,6 +107,23 @@ final class ShipScene: @unchecked Sendable {
       try? scene.desk.finishAll()
       scene.source = nil
     }
+  }
+
+  /// Has the source read as a user without rights, for tests that run as root.
+  func setUnprivileged(_ isUnprivileged: Bool) async {
+    guard geteuid() == 0, let symbol = dlsym(nil, "setfsuid") else { return }
+    let setUser = unsafeBitCast(symbol, to: (@convention(c) (UInt32) -> Int32).self)
+    chmod(directory, 0o755)
+    await onLoop { _ in _ = setUser(isUnprivileged ? 65_534 : 0) }
+  }
+
+  /// Waits until there are that many bookmarks, without a turn for anybody.
+  func noted(_ count: Int) async throws -> Bool {
+    for _ in 0..<5_000 {
+      if await bookmarks().count >= count { return true }
+      try await Task.sleep(for: .milliseconds(2))
+    }
+    return false
   }
 
   /// Waits until there are that many entries, and for the files to be read to their ends.

@@ -39,6 +39,7 @@ final class TestDesk: ShipDesk {
     readers.removeAll { $0 === reader }
   }
 
+  func note(_ key: String, _ value: ByteString) { bookmarks[key] = bookmarks[key] ?? value }
   func bookmark(_ key: String) -> ByteString? { bookmarks[key] }
   func bookmarkKeys(_ prefix: String) -> [String] { bookmarks.keys.filter { $0.hasPrefix(prefix) }.sorted() }
   func log(_ severity: LogSeverity, _ text: String) { logged.append(text) }
