@@ -89,6 +89,7 @@ final class FileReader: SourceReader {
     pipeline = LinePipeline(source.configuration.lines)
     cutter = LineCutter(LineCutter.Configuration())
     begin()
+    noteSize()
     if isNew { source.desk.note(key, timedMark.value) }
   }
 
@@ -132,7 +133,13 @@ final class FileReader: SourceReader {
   /// It was written to. Opened at once, before it loses its name.
   func modified() {
     isModified = true
-    _ = open()
+    if open() { noteSize() }
+  }
+
+  /// Nobody may have a turn for a while.
+  private func noteSize() {
+    var status = stat()
+    if let number, unsafe fstat(number, &status) == 0 { sizeLast = UInt64(clamping: status.st_size) }
   }
 
   /// Closes the file until there is something to read. Only for one that is reachable.

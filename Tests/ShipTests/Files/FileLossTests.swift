@@ -48,6 +48,7 @@ struct FileLossTests {
     await scene.begin()
     try scene.write("a.log", "1\n")
     #expect(try await scene.noted(2))
+    #expect(try await scene.isBehind(by: 2))
     scene.rename("a.log", to: "a.old")
     await scene.begin()
     #expect(try await scene.shipped(1) == ["a.log: 1"])

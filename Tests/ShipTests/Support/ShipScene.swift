@@ -126,6 +126,15 @@ final class ShipScene: @unchecked Sendable {
     return false
   }
 
+  /// Waits until the source says that it is so many bytes behind, without a turn for anybody.
+  func isBehind(by count: UInt64) async throws -> Bool {
+    for _ in 0..<5_000 {
+      if await lag().byteCount == count { return true }
+      try await Task.sleep(for: .milliseconds(2))
+    }
+    return false
+  }
+
   /// Waits until there are that many entries, and for the files to be read to their ends.
   func shipped(_ count: Int) async throws -> [String] {
     for _ in 0..<5_000 {
