@@ -40,7 +40,7 @@ struct TurnDeskTests {
       TurnDesk(
         loop, configuration, bookmarks: [:],
         makeGroup: { AppendGroup(LogProducerConfiguration(), stream: StreamName("unused")) },
-        hand: { shipments.take($0) }, report: { _, _ in }))
+        hand: { shipments.take($0) }, keep: { _ in }, report: { _, _ in }))
     let extra = 500
     // As many shipments as may be on their way, each with one entry; then more than may wait.
     var count = 0
