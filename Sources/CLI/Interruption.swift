@@ -41,6 +41,12 @@ package enum Interruption {
     if unsafe unsafeBitCast(previous, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self) { signal(SIGHUP, SIG_IGN) }
   }
 
+  /// Catches these as well, for a command that passes them on.
+  static func alsoCatch(_ numbers: [Int32]) { for number in numbers { signal(number, handler) } }
+
+  /// What ends a command if nothing else takes it.
+  private static let ending: Set = [SIGINT, SIGTERM, SIGHUP, SIGQUIT]
+
   /// signal-safety(7): only `write`, and errno is restored.
   private static let handler: @convention(c) (Int32) -> Void = { number in
     let error = errno
@@ -61,7 +67,9 @@ package enum Interruption {
       do throws(SystemError) {
         _ = try loop.watch(unsafe readEnd, for: .readable) {
           receive { code in
-            if let diversion = diversion.withLock({ $0 }), diversion.take(code - ExitCode.interrupted(by: 0)) { return }
+            let number = code - ExitCode.interrupted(by: 0)
+            if let diversion = diversion.withLock({ $0 }), diversion.take(number) { return }
+            guard ending.contains(number) else { return }
             if first.set(code) { task.cancel() } else { exit(code) }
           }
         }

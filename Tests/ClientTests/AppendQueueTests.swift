@@ -340,6 +340,7 @@ import Testing
       switch queue.refused(id, refusal, now: now, delay: { _, _ in .zero }) {
       case .givenUp(let batch, let error): "given up \(batch.number), may be stored: \(error.mayHaveTakenEffect)"
       case .refusing(let error): "refusing: \(error.code)"
+      case .heldBack: "held back"
       case .noted: "noted"
       }
     }

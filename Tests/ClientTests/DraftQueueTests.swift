@@ -31,7 +31,7 @@ import Testing
     var window = SendWindow()
     let key = AppendQueue.Key(producer: .random(), stream: web)
     let batch = BacklogBatch(id: 1, key: key, number: 1, content: content, entryCount: 1)
-    window.hand(HandedBatch(batch, shares: [], answers: AnswerBox(wake: ProducerWake())))
+    window.hand(HandedBatch(batch, shares: [], answers: AnswerBox(wake: ProducerWake()), waitsForPermission: false))
     let due = DueDrafts.begun(before: .now(), windows: [web: window], full: 1, isBusy: false)
     #expect(queue.take(byteCountMax: .max, due).isEmpty)
     #expect(queue.begunFirst(due) == nil)

@@ -213,6 +213,46 @@ import Testing
     await client.shutdown()
   }
 
+  @Test func `with waitsForPermission a forbidden stream waits in the spool, others go on, and nothing is lost`()
+    async throws
+  {
+    let server = try await FakeServer.start()
+    defer { server.stop() }
+    try await server.onLoop {
+      $0.faults.onAppend = { $0.stream == web ? Refusal(.forbidden, "a test") : nil }
+    }
+    let client = try LogClient(.test(server.url))
+    let events = Shared<[String]>([])
+    let spool = try TestDirectory()
+    let producer = try testProducer(client, spool: spool) {
+      $0.waitsForPermission = true
+      $0.batchEntryCountMax = 1
+      // One batch of the stream that waits would be too much if it counted.
+      $0.handedByteCountMax = 1
+      $0.onEvent = { event in
+        switch event {
+        case .heldBack(let stream, let error): events.change { $0.append("held \(stream) \(error.code)") }
+        case .released(let stream): events.change { $0.append("released \(stream)") }
+        default: events.change { $0.append("\(event)") }
+        }
+      }
+    }
+    try await producer.enqueue(entries(1...50))
+    await events.until { $0.count == 1 }
+    #expect(events.value == ["held \(web) \(LogError.Code.refused(.forbidden))"])
+    #expect(try await producer.append(entries(1...3), to: db).sequences == 1...3)
+    // Nothing but the stream that waits is left: there is nothing to wait for.
+    #expect(await !producer.flush(timeout: .seconds(3_600)))
+    #expect(producer.counts.waiting == 50 && producer.counts.refused == 0)
+    try await server.onLoop { $0.faults.onAppend = { _ in nil } }
+    await server.until { $0.streams[web]?.head == 50 }
+    #expect(await producer.flush(timeout: .seconds(60)))
+    #expect(try await server.onLoop { $0.streams[web]?.messages } == (1...50).map(String.init))
+    #expect(events.value.last == "released \(web)" && events.value.count == 2)
+    await producer.shutdown()
+    await client.shutdown()
+  }
+
   @Test func `with a wrong token waiting callers get the error, and the entries are kept and sent once it is right`()
     async throws
   {

@@ -44,6 +44,7 @@ final class ProducerWatch: Sendable {
       spoolFailure.withLock { $0 = .now }
       noteNowAndThen("\(error); trying again")
     case .spoolDamaged(let text): Terminal.note(text)
+    case .heldBack, .released: break
     case .refused(let stream, let count, let error):
       noteRefusal(stream, count, error)
     case .dropped(let stream, let count, let reason):

@@ -16,7 +16,8 @@ enum ShipCommand {
       ship, of the server or of the machine loses and repeats nothing. Ends with Ctrl-C or SIGTERM.
 
       -- COMMAND runs a program and ships what it writes to stdout and stderr; signals are passed on to it,
-      and ship ends with its exit code.
+      and ship ends with its exit code. What it leaves behind with its output open is waited for until a
+      signal comes.
 
       --config names a file with any number of sources; the flags about files describe one. SIGHUP has
       it read again. check explains a configuration and ships nothing; status shows how far the ship with
@@ -27,7 +28,8 @@ enum ShipCommand {
       are known by their inode and content, not by their names.
 
       The state directory is $STATE_DIRECTORY if neither the configuration nor a flag names one, else
-      $XDG_STATE_HOME/logs/ship or ~/.local/state/logs/ship. It belongs to one ship at a time.
+      $XDG_STATE_HOME/logs/ship or ~/.local/state/logs/ship. It belongs to one ship at a time. Below it,
+      each COMMAND has its own.
       """, options: options, run: run)
 
   private static let options = [
@@ -81,7 +83,10 @@ enum ShipCommand {
   private static func run(_ arguments: Arguments) async throws -> Int32 {
     let isCommand = arguments.leadingCount == 0
     switch isCommand ? [] : arguments.operands {
-    case []: return try await ShipRun.run(try plan(arguments), arguments) { try plan(arguments) }
+    case []:
+      let early = EarlySignals(takingAll: isCommand)
+      let plan = try plan(arguments)
+      return try await ShipRun.run(plan, arguments, early) { try self.plan(arguments) }
     case ["check"]:
       try ShipReport.check(try plan(arguments))
       return ExitCode.done
@@ -89,8 +94,9 @@ enum ShipCommand {
       try ShipReport.status(of: try state(arguments), arguments)
       return ExitCode.done
     default:
-      throw CommandError.usage(
-        "ship takes check, status or nothing, not '\(arguments.operands[0])'; see logs help ship")
+      let operands = arguments.operands
+      let odd = operands.count > 1 && ["check", "status"].contains(operands[0]) ? operands[1] : operands[0]
+      throw CommandError.usage("ship takes check, status or nothing, not '\(odd)'; see logs help ship")
     }
   }
 
@@ -116,7 +122,7 @@ enum ShipCommand {
     do throws(ShipFileError) {
       var file = try file(arguments)
       try addSources(of: arguments, to: &file)
-      return try ShipPlan(file, stateDirectory: stateDirectory)
+      return try ShipPlan(file, stateDirectory: commandDirectory(arguments) ?? stateDirectory)
     } catch { throw .usage(error.description) }
   }
 
@@ -159,6 +165,20 @@ enum ShipCommand {
   }
 
   private static let fileByteCountMax = 1 << 20
+
+  /// The usual directory of a command that is run: one for each command and stream, so that several can run at the same
+  /// time. Nil if none is run, or a directory is given.
+  static func commandDirectory(_ arguments: Arguments) -> String? {
+    guard arguments.leadingCount == 0, let program = arguments.operands.first else { return nil }
+    if let directory = Terminal.environment("STATE_DIRECTORY"), directory.hasPrefix("/") { return nil }
+    let name = program.split(separator: "/").last.map { $0.filter { $0.isLetter || $0.isNumber || $0 == "-" } } ?? ""
+    // FNV-1a: it is to be the same every time.
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for word in [arguments.value("stream") ?? ""] + arguments.operands {
+      for byte in Array(word.utf8) + [0] { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    }
+    return "\(stateDirectory)/commands/\(name)-\(String(hash, radix: 16))"
+  }
 
   private static var stateDirectory: String {
     if let directory = Terminal.environment("STATE_DIRECTORY"), directory.hasPrefix("/") { return directory }

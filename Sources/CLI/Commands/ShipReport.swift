@@ -61,13 +61,19 @@ enum ShipReport {
     let state = "state in \(directory)"
     try Terminal.write(
       line: isRunning ? "running, process \(process); \(state)" : "not running since \(text("time")); \(state)")
+    let entries = Figures.count(UInt64(text("entries_shipped")) ?? 0, "entry", "entries")
     try Terminal.write(
       line: """
-        \(Figures.count(UInt64(text("entries_shipped")) ?? 0, "entry", "entries")) shipped, \
-        \(text("entries_acknowledged")) acknowledged, \
+        \(entries) read, \(text("entries_acknowledged")) acknowledged, \(text("entries_refused")) refused and lost, \
         \(text("entries_waiting")) wait for the server \
         (\(text("bytes_waiting")) bytes\(text("commit") == "server" ? " in memory" : ""))
         """)
+    if case .list(let held)? = status["held_back"] {
+      for case .map(let stream) in held {
+        func text(_ key: String) -> String { stream.first { $0.key == key }?.value.text ?? "" }
+        try Terminal.write(line: PrintableText.escaped("\(text("stream")) waits: \(text("reason"))"))
+      }
+    }
     guard case .list(let sources)? = status["sources"] else { return }
     for case .map(let source) in sources {
       func text(_ key: String) -> String { source.first { $0.key == key }?.value.text ?? "" }

@@ -9,25 +9,29 @@ internal import Synchronization
 /// A running `logs ship`.
 enum ShipRun {
   private static let onceInterval = Duration.milliseconds(20)
+  /// Until everything is acknowledged: `--retry-for` bounds it.
+  private static let unlimited = Duration.seconds(86_400)
   private static let statusInterval = Duration.seconds(1)
 
-  /// - Parameter reading: reads the configuration again, for a reload; nil if SIGHUP ends it.
+  /// - Parameters:
+  ///   - early: the signals that have come so far.
+  ///   - reading: reads the configuration again, for a reload; nil if signals end it as they end other commands.
   static func run(
-    _ plan: ShipPlan, _ arguments: Arguments, reading: (@Sendable () throws -> ShipPlan)?
+    _ plan: ShipPlan, _ arguments: Arguments, _ early: EarlySignals? = nil,
+    reading: (@Sendable () throws -> ShipPlan)?
   ) async throws -> Int32 {
-    try prepare(plan.shipper.stateDirectory)
     let patience = try ConnectionOptions.patience(arguments, else: nil)
     let client = try ConnectionOptions.client(arguments, patience: patience)
     let notices = ConnectionNotices(client, patience: patience)
     defer { notices.end() }
     let (failures, failed) = AsyncStream.makeStream(of: LogError.self)
-    let shipper = try await Shipper.start(
-      plan.shipper, client: client, onEvent: { note($0) }, onFailure: { failed.yield($0) }
-    ) { severity, text in Terminal.note(text, isError: severity >= .error) }
+    let isShared = plan.shipper.stateDirectory == ShipCommand.commandDirectory(arguments)
+    let (shipper, directory) = try await start(plan, isShared, client) { failed.yield($0) }
     let isOnce = arguments.has("once")
     // What has no end yet will not get one.
     let sources = isOnce ? plan.sources.map(\.withoutWaiting) : plan.sources
     let (ends, ended) = AsyncStream.makeStream(of: Int32.self)
+    if plan.runsCommand { Interruption.alsoCatch(passedOn) }
     do {
       try await shipper.begin { _ throws in
         try sources.map { try $0.source(host: plan.host) { ended.yield($0) } }
@@ -36,23 +40,33 @@ enum ShipRun {
       _ = try? await shipper.stop(drain: .zero)
       throw error
     }
-    if reading != nil {
+    if !plan.runsCommand, reading != nil {
       Terminal.note("ships \(Figures.count(plan.sources.count, "source", "sources")); Ctrl-C ends it")
     }
 
     let manager = ServiceManager(Environment.variables)
-    let reporter = ShipReporter(plan.shipper.stateDirectory, manager)
+    let reporter = ShipReporter(directory, manager)
     await shipper.onProgress(statusInterval) { reporter.tell($0) }
     if let manager, let watchdog = manager.watchdog { await shipper.every(watchdog / 2) { manager.isAlive() } }
     await reporter.tell(shipper.status)
     manager?.ready()
-    Interruption.diversion.withLock { $0 = diversion(shipper, plan, manager, reading) }
+    let end: (@Sendable () -> Void)? = if isOnce { nil } else { { ended.yield(ExitCode.done) } }
+    early?.end(with: diversion(shipper, plan, end, manager, reading))
     defer { Interruption.diversion.withLock { $0 = nil } }
 
-    var failure: LogError?
+    var failure: (any Error)?
     var exitCode = ExitCode.done
+    let watch = ProgressWatch(client, patience: patience) {
+      ProgressWatch.Progress(shipper.producerCounts, standstill: shipper.standstill)
+    }
     if isOnce {
-      while !Task.isCancelled, await !shipper.isIdle { try? await Task.sleep(for: onceInterval) }
+      do {
+        try await watch.run {
+          while await !shipper.isIdle { try await Task.sleep(for: onceInterval) }
+          manager?.stopping()
+          _ = try await shipper.stop(drain: unlimited)
+        }
+      } catch { if !Task.isCancelled { failure = error } }
     } else {
       // The end of a command, or of everything.
       let failing = Task {
@@ -68,43 +82,113 @@ enum ShipRun {
       }
       failed.finish()
       failure = await failing.value
+      manager?.stopping()
+      if plan.runsCommand, patience != nil, failure == nil {
+        do { try await watch.run { _ = try await shipper.stop(drain: unlimited) } } catch { failure = error }
+      }
     }
-    manager?.stopping()
     notices.end()
-    let isDrained = try await shipper.stop(drain: isOnce && !Task.isCancelled ? .seconds(86_400) : nil)
+    let isDrained: Bool
+    do { isDrained = try await shipper.stop(drain: failure == nil ? nil : .zero) } catch {
+      isDrained = false
+      failure = failure ?? error
+    }
     let status = await shipper.status
     reporter.tell(status)
     await client.shutdown(deadline: .seconds(1))
-    if let failure { throw failure }
-    let waiting = status.producer.waiting
-    let rest = isDrained ? "" : "; " + rest(waiting, plan.shipper.commit)
-    Terminal.note("\(Figures.count(status.shipped.entryCount, "entry", "entries")) shipped\(rest)")
-    return exitCode
+    let unstored = await shipper.unstoredEntryCount
+    noteEnd(status, isDrained: isDrained, plan.shipper.commit, directory, unstored: plan.runsCommand ? unstored : 0)
+    if let failure {
+      // The command's own failure says more.
+      guard exitCode != ExitCode.done else { throw failure }
+      Terminal.note(CommandLineTool.text(of: failure), isError: true)
+    }
+    guard exitCode == ExitCode.done else { return exitCode }
+    if plan.runsCommand { return unstored > 0 || status.producer.refused > 0 ? ExitCode.failed : exitCode }
+    guard isOnce else { return exitCode }
+    if !status.held.isEmpty { return ExitCode.notAllowed }
+    return isDrained && status.producer.refused == 0 ? exitCode : ExitCode.failed
   }
 
-  private static func rest(_ count: UInt64, _ commit: SpoolConfiguration.Commit) -> String {
-    switch commit {
-    case .spool: "\(Figures.count(count, "entry waits", "entries wait")) in the spool"
-    case .server:
-      "\(Figures.count(count, "entry was", "entries were")) not acknowledged: the next ship reads them again"
+  /// What a command gets besides the signals that are always caught. Those of the terminal's keys are among them.
+  private static let passedOn = [SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH]
+
+  /// How often the same command can run at the same time without directories of their own.
+  private static let sharedCountMax = 16
+
+  /// - Parameter isShared: whether another directory is taken if this one is in use.
+  private static func start(
+    _ plan: ShipPlan, _ isShared: Bool, _ client: LogClient, _ onFailure: @escaping @Sendable (LogError) -> Void
+  ) async throws -> (Shipper, String) {
+    var configuration = plan.shipper
+    var number = 1
+    while true {
+      do {
+        try prepare(configuration.stateDirectory)
+        let shipper = try await Shipper.start(configuration, client: client, onFailure: onFailure) { severity, text in
+          Terminal.note(text, isError: severity >= .error)
+        }
+        return (shipper, configuration.stateDirectory)
+      } catch let error as LogError where error.code == .spoolInUse {
+        number += 1
+        guard isShared, number <= sharedCountMax else {
+          throw CommandError("\(error.message); another ship takes another directory with --state DIR")
+        }
+        configuration.stateDirectory = "\(plan.shipper.stateDirectory).\(number)"
+      }
     }
   }
 
+  /// - Parameter unstored: what a command wrote and found no room.
+  private static func noteEnd(
+    _ status: ShipperStatus, isDrained: Bool, _ commit: SpoolConfiguration.Commit, _ directory: String, unstored: Int
+  ) {
+    var words = ["\(Figures.count(status.shipped.entryCount, "entry", "entries")) read"]
+    words.append("\(status.producer.acknowledged) acknowledged")
+    if status.producer.refused > 0 { words.append("\(status.producer.refused) refused and lost") }
+    let waiting = status.producer.waiting
+    if !isDrained, waiting > 0 {
+      switch commit {
+      case .spool:
+        let wait = Figures.count(waiting, "waits", "wait")
+        words.append("\(wait) in the spool for the next ship with --state \(directory)")
+      case .server: words.append("\(waiting) not acknowledged: the next ship reads them again")
+      }
+    }
+    Terminal.note(words.joined(separator: ", "))
+    for held in status.held { Terminal.note("\(held.stream) waits: \(held.reason)", isError: true) }
+    guard unstored > 0 else { return }
+    let entries = Figures.count(unstored, "entry", "entries")
+    Terminal.note("\(entries) of the command lost: the spool took no more; spool-size bounds it", isError: true)
+  }
+
+  /// - Parameter end: ends a service with success; nil where signals are a failure.
   private static func diversion(
-    _ shipper: Shipper, _ plan: ShipPlan, _ manager: ServiceManager?, _ reading: (@Sendable () throws -> ShipPlan)?
-  ) -> Interruption.Diversion? {
+    _ shipper: Shipper, _ plan: ShipPlan, _ end: (@Sendable () -> Void)?, _ manager: ServiceManager?,
+    _ reading: (@Sendable () throws -> ShipPlan)?
+  ) -> Interruption.Diversion {
     if plan.runsCommand {
       return Interruption.Diversion { signal in
-        // It is the command's to end, and ship ends with it. A terminal has given it Ctrl-C already.
-        let isFromTerminal = signal == SIGINT && tcgetpgrp(STDIN_FILENO) == getpgrp()
-        if !isFromTerminal { Task { await shipper.pass(signal) } }
+        // It is the command's to end, and ship ends with it. A terminal has given it these already.
+        let isKey = [SIGINT, SIGQUIT, SIGWINCH].contains(signal)
+        let isThere = isKey && tcgetpgrp(STDIN_FILENO) == getpgrp()
+        Task { await shipper.pass(signal, isThere: isThere) }
         return true
       }
     }
-    guard let reading else { return nil }
+    let isEnding = Mutex(false)
     return Interruption.Diversion { signal in
-      guard signal == SIGHUP else { return false }
-      reload(shipper, manager, reading)
+      if signal == SIGHUP, let reading {
+        reload(shipper, manager, reading)
+        return true
+      }
+      guard let end else { return false }
+      let isSecond = isEnding.withLock { isEnding in
+        defer { isEnding = true }
+        return isEnding
+      }
+      if isSecond { exit(ExitCode.interrupted(by: signal)) }
+      end()
       return true
     }
   }
@@ -129,12 +213,13 @@ enum ShipRun {
   }
 
   /// Creates the directory of the state, with those above it, and lets this process have as many files open as it may.
-  private static func prepare(_ directory: String) throws(CommandError) {
+  private static func prepare(_ directory: String) throws(LogError) {
     var path = ""
     for part in directory.split(separator: "/") {
       path += directory.hasPrefix("/") || !path.isEmpty ? "/\(part)" : String(part)
       if unsafe mkdir(path, 0o700) != 0, errno != EEXIST {
-        throw CommandError(
+        throw LogError(
+          .spoolFailed,
           "cannot create \(path) for the state of ship: \(SystemError.last.text); name another with --state")
       }
     }
@@ -143,17 +228,6 @@ enum ShipRun {
     if unsafe getrlimit(resource, &limit) == 0, limit.rlim_cur < limit.rlim_max {
       limit.rlim_cur = limit.rlim_max
       _ = unsafe setrlimit(resource, &limit)
-    }
-  }
-
-  private static func note(_ event: ProducerEvent) {
-    switch event {
-    case .refused(let stream, let count, let error):
-      Terminal.note("\(Figures.count(count, "entry", "entries")) for \(stream) refused: \(error)", isError: true)
-    case .dropped(let stream, let count, let reason):
-      Terminal.note("\(Figures.count(count, "entry", "entries")) for \(stream) dropped: \(reason)", isError: true)
-    case .spoolFailed(let error), .failed(let error): Terminal.note(error.description, isError: true)
-    case .spoolDamaged(let text): Terminal.note(text, isError: true)
     }
   }
 }

@@ -129,6 +129,9 @@ struct AppendLane {
 
   private mutating func dropWithdrawn() { while batches.first?.isWithdrawn == true { _ = batches.popFirst() } }
 
+  /// The batch of that number, if it has no answer yet.
+  func batch(_ number: UInt64) -> NumberedBatch? { offset(of: number).map { batches[$0] } }
+
   private func offset(of number: UInt64) -> Int? {
     for offset in 0..<batches.count {
       if batches[offset].number == number { return offset }

@@ -101,6 +101,8 @@ struct AppendQueue {
     case givenUp(NumberedBatch, LogError)
     /// It is sent again, and so are those after it; the application may want to know why.
     case refusing(LogError)
+    /// It is sent again now and then, until somebody mends the reason; the batches after it wait.
+    case heldBack(NumberedBatch, LogError)
     /// It is sent again, and there is nothing to report.
     case noted
   }
@@ -116,6 +118,12 @@ struct AppendQueue {
     {
       return giveUp(id, refusal, now: now).map { .givenUp($0, error) } ?? .noted
     }
+    if refusal.isMendable, let flight = inFlight[id], let batch = lanes[flight.key]?.batch(flight.number),
+      batch.answer.waitsForPermission
+    {
+      holdBack(id, refusal, now: now, delay: delay)
+      return .heldBack(batch, error)
+    }
     // Otherwise out_of_order means that earlier batches are missing: they are sent first, then this one again.
     guard refusal.isRetryable || refusal.code == .outOfOrder else {
       guard let batch = giveUp(id, refusal, now: now) else { return .noted }
@@ -125,6 +133,21 @@ struct AppendQueue {
     // out_of_order follows from an earlier refusal, and a server that goes away has said so already.
     return isNew && refusal.code != .outOfOrder && refusal.code != .goingAway ? .refusing(error) : .noted
   }
+
+  /// The other lanes go on, and nothing says that the server refuses them, too.
+  private mutating func holdBack(
+    _ id: UInt32, _ refusal: Refusal, now: MonotonicTime, delay: (Int, Duration?) -> Duration
+  ) {
+    guard let flight = inFlight.removeValue(forKey: id) else { return }
+    _ = lanes[flight.key]?.postpone(flight.number, refusal, now: now) { attempt in
+      delay(attempt, min(Self.heldDelayFirst * (1 << min(attempt, 10)), Self.heldDelayMax))
+    }
+    settled(flight.key)
+  }
+
+  /// How long what is held back waits at least before it is sent again: twice as long each time.
+  static let heldDelayFirst = Duration.seconds(1)
+  static let heldDelayMax = Duration.seconds(60)
 
   /// - Returns: what will not be sent again.
   mutating func giveUp(_ id: UInt32, _ refusal: Refusal, now: MonotonicTime) -> NumberedBatch? {
@@ -210,4 +233,9 @@ struct AppendQueue {
     postponed.remove(key)
     numberLast = max(numberLast, laneNumbers.removeValue(forKey: key) ?? 0)
   }
+}
+
+extension Refusal {
+  /// Whether the same append is accepted once an operator has granted a right or raised a limit.
+  fileprivate var isMendable: Bool { !isRetryable && (code == .forbidden || code == .tooManyStreams) }
 }

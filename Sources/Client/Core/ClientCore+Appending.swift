@@ -61,6 +61,7 @@ extension ClientCore {
     case .givenUp(let batch, let error):
       budget.release(batch.cost)
       batch.answer.refused(error)
+    case .heldBack(let batch, let error): batch.answer.heldBack(error)
     case .refusing(let error): board.set(.refusing(because: error))
     case .noted: break
     }

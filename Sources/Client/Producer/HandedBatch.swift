@@ -9,6 +9,7 @@ final class HandedBatch: AppendAnswer {
   let entryCount: Int
   /// About how much memory it takes.
   let byteCount: Int
+  let waitsForPermission: Bool
   private let answers: AnswerBox
   /// The waiters, until they have their answer.
   private let shares: Mutex<[Share]>
@@ -18,13 +19,14 @@ final class HandedBatch: AppendAnswer {
   /// What a batch takes besides its bytes, here and in the client.
   private static let overheadByteCount = 1 << 10
 
-  init(_ batch: BacklogBatch, shares: [Share], answers: AnswerBox) {
+  init(_ batch: BacklogBatch, shares: [Share], answers: AnswerBox, waitsForPermission: Bool) {
     id = batch.id
     key = batch.key
     entryCount = batch.entryCount
     byteCount = batch.content.byteCount + Self.overheadByteCount
     self.shares = Mutex(shares)
     self.answers = answers
+    self.waitsForPermission = waitsForPermission
   }
 
   func acknowledged(_ incarnation: Incarnation, _ range: ClosedRange<UInt64>, isDuplicate: Bool) {
@@ -36,6 +38,8 @@ final class HandedBatch: AppendAnswer {
     failWaiters(error)
     answers.put(BatchAnswer(batch: self, outcome: .refused(error)))
   }
+
+  func heldBack(_ error: LogError) { answers.put(BatchAnswer(batch: self, outcome: .heldBack(error))) }
 
   func failed(_ error: LogError) {
     // It stays in the backlog and is sent again when that may succeed.
@@ -60,6 +64,8 @@ struct BatchAnswer: Sendable {
     case acknowledged
     /// The server has refused it for good.
     case refused(LogError)
+    /// The server refuses it until somebody mends the reason; an outcome follows.
+    case heldBack(LogError)
     /// The client has given it up; it may be unknown whether it was stored.
     case failed(LogError)
   }

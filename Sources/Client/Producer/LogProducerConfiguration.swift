@@ -28,6 +28,11 @@ public struct LogProducerConfiguration: Sendable {
   public var whenFull = WhenFull.dropNewest
   /// The queue on disk; nil for none.
   public var spool: SpoolConfiguration?
+  /// Whether entries wait that the server refuses for a reason that an operator can mend: the token may not append to
+  /// the stream, or the server has too many streams. Otherwise they are given up.
+  ///
+  /// Only that stream waits, and is tried again after a second, then after twice as long each time, up to a minute.
+  public var waitsForPermission = false
   /// Whether entries that `log` has taken are still handed over when the process calls `exit` or returns from `main`
   /// without `shutdown`.
   ///

@@ -42,6 +42,8 @@ actor ProducerCore {
   private var handedByteCount = 0
   /// The waiters for batches in the backlog that have not been handed over.
   private var shares: [StreamName: [Int64: [Share]]] = [:]
+  /// What is handed over of them is not in `handedByteCount`, so that other streams go on.
+  private var held = HeldStreams()
   /// Answered batches that are still in the backlog. A window that begins anew skips them: otherwise they would be
   /// answered and counted twice.
   private var answered: Set<Int64> = []
@@ -123,16 +125,24 @@ actor ProducerCore {
     var failure: LogError?
     for answer in answers.take() {
       let (stream, entryCount) = (answer.batch.stream, UInt64(answer.batch.entryCount))
+      if case .heldBack(let error) = answer.outcome {
+        // The client keeps the stream's window and sends it again now and then.
+        handedByteCount -= held.hold(stream, windows[stream], error, telling: configuration.onEvent)
+        continue
+      }
       streamsToServe.append(stream)
-      handedByteCount -= answer.batch.byteCount
+      if !held.answered(answer.batch.id) { handedByteCount -= answer.batch.byteCount }
       switch answer.outcome {
+      case .heldBack: break
       case .acknowledged:
         failureCount = 0
+        if configuration.waitsForPermission { held.permit(stream, telling: configuration.onEvent) }
         windows[stream]?.answered(answer.batch.id)
         answered.insert(answer.batch.id)
         answeredStreams.insert(stream)
         intake.count { $0.answer(entryCount, \.acknowledged) }
       case .refused(let error):
+        held.release(stream, telling: configuration.onEvent)
         windows[stream]?.answered(answer.batch.id)
         answered.insert(answer.batch.id)
         answeredStreams.insert(stream)
@@ -379,11 +389,15 @@ extension ProducerCore {
 
   private func nextBatches(of stream: StreamName) throws(LogError) -> [NumberedBatch] {
     var window = windows[stream] ?? SendWindow()
-    guard !window.hasFailed else { return [] }
+    guard !window.hasFailed, !held.contains(stream) else { return [] }
+    let isProbe = configuration.waitsForPermission && held.isProbe(stream)
+    if isProbe, window.handedCount > 0 { return [] }
     var batches: [NumberedBatch] = []
     for batch in try backlog.window(of: stream, after: window.idLast) where !answered.contains(batch.id) {
+      if isProbe, !batches.isEmpty { break }
       let shares = shares[stream]?.removeValue(forKey: batch.id) ?? []
-      let answer = HandedBatch(batch, shares: shares, answers: answers)
+      let answer = HandedBatch(
+        batch, shares: shares, answers: answers, waitsForPermission: configuration.waitsForPermission)
       window.hand(answer)
       handedByteCount += answer.byteCount
       batches.append(
@@ -428,7 +442,8 @@ extension ProducerCore {
       }
       if backlog.oldestID.map({ $0 > id }) ?? true {
         endFlush(key, true)
-      } else if isClientClosed {
+      } else if isClientClosed || backlog.streams.allSatisfy({ held.contains($0) }) {
+        // Nothing else moves before somebody has mended the reason.
         endFlush(key, false)
       }
     }

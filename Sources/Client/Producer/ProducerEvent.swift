@@ -5,6 +5,11 @@ public enum ProducerEvent: Sendable {
   case dropped(stream: StreamName, entryCount: UInt64, reason: DropReason)
   /// The server has refused a batch for good; it is not sent again.
   case refused(stream: StreamName, entryCount: UInt64, error: LogError)
+  /// The server refuses what a stream gets for a reason that an operator can mend, and with `waitsForPermission` the
+  /// stream waits for that. Said once, until `released`.
+  case heldBack(stream: StreamName, error: LogError)
+  /// A stream that was held back is accepted again.
+  case released(stream: StreamName)
   /// Nothing can be sent, and a retry will hardly help: a wrong token, an unknown server. It is tried again anyway.
   case failed(LogError)
   /// The spool cannot be written; entries wait in memory.

@@ -6,7 +6,8 @@ internal import LogsText
 ///     [files app]
 ///     path = /var/log/app/*.log
 ///
-/// A `#` at the beginning of a line or after a space begins a comment.
+/// A line that begins with `#` is a comment. Elsewhere a `#` is part of an expression or text, and refused in other
+/// values.
 package struct ShipFile: Sendable {
   package struct Setting: Sendable {
     package let name: String
@@ -45,8 +46,8 @@ package struct ShipFile: Sendable {
   package init(_ text: String, path: String) throws(ShipFileError) {
     for (index, bytes) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
       let origin = "\(path):\(index + 1)"
-      let line = Self.trimmed(Self.withoutComment(bytes))
-      if line.isEmpty { continue }
+      let line = Self.trimmed(bytes)
+      if line.isEmpty || line.hasPrefix("#") { continue }
       if line.hasPrefix("[") {
         guard line.hasSuffix("]") else { throw ShipFileError("\(origin): '\(line)' has no ']'") }
         let words = line.dropFirst().dropLast().split(separator: " ", maxSplits: 1)
@@ -63,18 +64,15 @@ package struct ShipFile: Sendable {
         throw ShipFileError("\(origin): '\(line)' is neither [KIND NAME] nor 'name = value'")
       }
       let setting = Setting(Self.trimmed(parts[0]), Self.trimmed(parts[1]), origin: origin)
+      if !Self.texts.contains(setting.name), setting.value.contains(" #") || setting.value.contains("\t#") {
+        throw ShipFileError("\(origin): a comment needs a line of its own; '#' would be part of '\(setting.value)'")
+      }
       if sections.isEmpty { settings.append(setting) } else { sections[sections.count - 1].settings.append(setting) }
     }
   }
 
-  private static func withoutComment(_ line: Substring) -> Substring {
-    var before: Character = " "
-    for index in line.indices {
-      if line[index] == "#", before == " " || before == "\t" { return line[..<index] }
-      before = line[index]
-    }
-    return line
-  }
+  /// Settings whose values may have a `#` anywhere.
+  private static let texts: Set = ["drop", "mask", "multiline", "attribute"]
 
   static func trimmed(_ text: some StringProtocol) -> String {
     let space: (Character) -> Bool = { $0 == " " || $0 == "\t" || $0 == "\r" }

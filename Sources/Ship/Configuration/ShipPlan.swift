@@ -211,6 +211,9 @@ package struct ShipPlan: Sendable {
     switch setting.value {
     case "none": return .none
     case "traces": return .traces
+    case "no", "off", "false": throw ShipFileError("\(setting.origin): did you mean multiline = none?")
+    case "trace", "yes", "on", "true", "auto":
+      throw ShipFileError("\(setting.origin): did you mean multiline = traces?")
     default: return .start(try expression(setting.value, setting))
     }
   }

@@ -32,12 +32,19 @@ package struct RateLimit: Sendable {
   package mutating func wait(_ now: MonotonicTime) -> Duration? {
     guard excess == .wait else { return nil }
     refill(now)
-    guard left < 0 else { return nil }
-    return .milliseconds(Int64(-left / Double(linesPerSecond) * 1_000) + 1)
+    guard left < least else { return nil }
+    let seconds = (least - left) / Double(linesPerSecond)
+    return .milliseconds(min(Int64(seconds * 1_000) + 1, Self.waitMillisecondsMax))
   }
 
-  /// Takes one line; false if it is to be dropped. A turn that is read may take more than there is: the next one waits
-  /// for it.
+  /// How many lines may be read now: beyond them the source waits. nil if it may read on.
+  package func lineCountMax() -> Int? { excess == .wait ? max(1, Int(left)) : nil }
+
+  /// Lines are let through by the twentieth of a second, so that not each is a turn of its own.
+  private var least: Double { max(1, Double(linesPerSecond) / 20) }
+  private static let waitMillisecondsMax: Int64 = 1_000
+
+  /// Takes one line; false if it is to be dropped. What a turn takes beyond the rate, the next one waits for.
   package mutating func take(_ now: MonotonicTime) -> Bool {
     if excess == .drop {
       refill(now)

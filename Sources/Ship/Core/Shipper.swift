@@ -2,6 +2,7 @@ package import LogsClient
 internal import LogsSystem
 package import LogsTransport
 package import LogsWire
+internal import Synchronization
 
 /// Reads sources and appends what they have: one producer with one spool for all streams.
 ///
@@ -27,16 +28,28 @@ package actor Shipper {
   private var countTimer: LoopTimer?
   private var countedLast: UInt64 = 0
   private var failure: LogError?
+  /// Streams that the server refuses until somebody mends it, and why.
+  private var held: [StreamName: String] = [:]
+  /// Streams of which something was refused for good.
+  private var refused: Set<StreamName> = []
+  private var notes = RepeatedNotes()
+  private var noting: Task<Void, Never>?
+  private nonisolated let sendingFailure = Mutex<LogError?>(nil)
+  private let events: AsyncStream<ProducerEvent>.Continuation
+  private let report: @Sendable (LogSeverity, String) -> Void
+  /// Entries that found no room by the end.
+  package private(set) var unstoredEntryCount = 0
+  private var isClosing = false
+  private var isDrained: Bool?
   private let onFailure: @Sendable (LogError) -> Void
 
   /// - Parameters:
   ///   - report: called on the loop with each line of the shipper's log.
   ///   - onFailure: called when a shipment cannot be stored, and nothing more will be: the shipper is to be stopped.
-  ///   - onEvent: what becomes of entries, as `LogProducerConfiguration.onEvent`.
   /// - Throws: `LogError`: `spoolInUse`, `spoolFailed`, `invalidConfiguration`.
   package static func start(
     _ configuration: ShipperConfiguration, client: LogClient,
-    onEvent: (@Sendable (ProducerEvent) -> Void)? = nil, onFailure: @escaping @Sendable (LogError) -> Void = { _ in },
+    onFailure: @escaping @Sendable (LogError) -> Void = { _ in },
     report: @escaping @Sendable (LogSeverity, String) -> Void
   ) async throws -> Shipper {
     var settings = LogProducerConfiguration()
@@ -47,14 +60,19 @@ package actor Shipper {
     settings.spool = spool
     settings.handsOverAtExit = false
     settings.queueByteCountMax = queueByteCountMax
-    settings.onEvent = onEvent
+    // A token that may not append is mended by its operator, and no line is to be lost until then.
+    settings.waitsForPermission = true
+    let (events, happened) = AsyncStream.makeStream(of: ProducerEvent.self)
+    settings.onEvent = { happened.yield($0) }
     let stream = configuration.ownStream ?? StreamName(stored: "ship")
     let producer = try LogProducer(client, stream: stream, configuration: settings)
     let bookmarks = try await producer.bookmarks
     let loop = try EventLoop.start(name: "logs-ship")
-    return Shipper(
-      loop, configuration, client: client, producer: producer, bookmarks: bookmarks, onFailure: onFailure,
-      report: report)
+    let shipper = Shipper(
+      loop, configuration, client: client, producer: producer, bookmarks: bookmarks, events: happened,
+      onFailure: onFailure, report: report)
+    await shipper.follow(events)
+    return shipper
   }
 
   /// Shipments that wait to be encoded.
@@ -62,7 +80,8 @@ package actor Shipper {
 
   private init(
     _ loop: EventLoop, _ configuration: ShipperConfiguration, client: LogClient, producer: LogProducer,
-    bookmarks: [String: ByteString], onFailure: @escaping @Sendable (LogError) -> Void,
+    bookmarks: [String: ByteString], events: AsyncStream<ProducerEvent>.Continuation,
+    onFailure: @escaping @Sendable (LogError) -> Void,
     report: @escaping @Sendable (LogSeverity, String) -> Void
   ) {
     self.loop = loop
@@ -70,6 +89,8 @@ package actor Shipper {
     self.client = client
     self.producer = producer
     self.onFailure = onFailure
+    self.events = events
+    self.report = report
     let box = ShipperBox()
     desk = TurnDesk(
       loop, configuration, bookmarks: bookmarks, makeGroup: { producer.group() },
@@ -135,9 +156,17 @@ package actor Shipper {
   private static let countInterval = Duration.seconds(60)
 
   /// Passes a signal on to the commands that are run.
-  package func pass(_ signal: Int32) {
-    for source in sources { (source as? ProcessSource)?.pass(signal) }
+  ///
+  /// - Parameter isThere: whether they have it already, from their terminal.
+  package func pass(_ signal: Int32, isThere: Bool = false) {
+    for source in sources { (source as? ProcessSource)?.pass(signal, isThere: isThere) }
   }
+
+  /// Why nothing could be sent when it was tried last.
+  package nonisolated var standstill: LogError? { sendingFailure.withLock { $0 } }
+
+  /// What has become of entries so far.
+  package nonisolated var producerCounts: ProducerCounts { producer.counts }
 
   /// Calls `body` on the loop again and again: a sign of life.
   package func every(_ interval: Duration, _ body: @escaping @Sendable () -> Void) { loop.every(interval, body) }
@@ -145,6 +174,7 @@ package actor Shipper {
   package var status: ShipperStatus {
     ShipperStatus(
       time: SystemClock.wall(), commit: configuration.commit, shipped: desk.counts, producer: producer.counts,
+      held: held.sorted { $0.key < $1.key }.map { ShipperStatus.Held(stream: $0.key, reason: $0.value) },
       sources: sources.map { ShipperStatus.SourceStatus(name: $0.name, lag: $0.lag) })
   }
 
@@ -172,9 +202,14 @@ package actor Shipper {
   private func acceptNext() async {
     // Behind one that was not stored nothing is, or its bookmarks would cover what is missing.
     if let group = handed.popFirst()?.take(), failure == nil {
+      let entryCount = group.entryCount
       do throws(LogError) { try await producer.accept(group) } catch {
-        failure = error
-        onFailure(error)
+        if isClosing, error.code == .closed {
+          unstoredEntryCount += entryCount
+        } else {
+          failure = error
+          onFailure(error)
+        }
       }
     }
     inFlightCount -= 1
@@ -185,14 +220,73 @@ package actor Shipper {
       countedLast = desk.counts.sourceEntryCount
       countSoon()
     }
-    guard inFlightCount == 0 else { return }
+    if inFlightCount == 0 { resumeIdleWaiters() }
+  }
+
+  private func resumeIdleWaiters() {
     for waiter in idleWaiters { waiter.resume() }
     idleWaiters = []
   }
 
+  /// Waits until all shipments are on disk, `time` is over, or the task is cancelled.
+  private func waitUntilIdle(_ time: Duration) async {
+    guard inFlightCount > 0 else { return }
+    let resume: @Sendable () -> Void = { [weak self] in self?.assumeIsolated { $0.resumeIdleWaiters() } }
+    let timer = loop.schedule(after: time, resume)
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { idleWaiters.append($0) }
+    } onCancel: {
+      // Runs after this turn at the earliest, when the waiter is set.
+      loop.execute(resume)
+    }
+    timer.cancel()
+  }
+
+  private static let closingTime = Duration.seconds(1)
+
+  // MARK: What becomes of entries
+
+  private func follow(_ events: AsyncStream<ProducerEvent>) {
+    noting = Task { [weak self] in
+      for await event in events { await self?.note(event) }
+    }
+  }
+
+  private func note(_ event: ProducerEvent) {
+    switch event {
+    case .heldBack(let stream, let error):
+      held[stream] = error.message
+      say(
+        .error,
+        "\(stream) waits: \(error.message). Its lines stay in the spool and are tried again; others go on", of: stream)
+    case .released(let stream):
+      held[stream] = nil
+      say(.notice, "\(stream) is accepted again", of: stream)
+    case .refused(let stream, _, let error):
+      guard refused.insert(stream).inserted else { break }
+      say(
+        .error, "\(stream) is refused for good: \(error.message). Its lines are lost; logs ship status counts them",
+        of: stream)
+    case .dropped(let stream, let count, let reason): say(.error, "\(count) of \(stream) lost: \(reason)", of: stream)
+    case .failed(let error):
+      sendingFailure.withLock { $0 = error }
+      say(.error, error.message, of: configuration.ownStream)
+    case .spoolFailed(let error): say(.error, error.message, of: configuration.ownStream)
+    case .spoolDamaged(let text): say(.error, text, of: nil)
+    }
+    tellSoon()
+  }
+
+  /// What is about the shipper's own stream does not go there, or it would go on for ever.
+  private func say(_ severity: LogSeverity, _ text: String, of stream: StreamName?) {
+    guard notes.isDue(text, loop.now) else { return }
+    if stream == configuration.ownStream { report(severity, text) } else { desk.log(severity, text) }
+  }
+
   // MARK: The end
 
-  /// Stops reading, ships what was read, and waits for the server until the drain time is over.
+  /// Stops reading, ships what was read, and waits for the spool and the server until the drain time is over. What
+  /// found no room in the spool by then is `unstoredEntryCount`; its bookmarks are not stored either.
   ///
   /// - Parameter drain: another time than the configuration's.
   /// - Returns: whether everything was acknowledged; if not, the rest is in the spool, or with `Commit.server` still
@@ -200,10 +294,20 @@ package actor Shipper {
   /// - Throws: why a shipment was not stored, if one was not: it is read again.
   @discardableResult
   package func stop(drain: Duration? = nil) async throws -> Bool {
+    if let isDrained { return isDrained }
+    let time = drain ?? configuration.drainTime
+    let begun = loop.now
     for source in sources { source.end() }
     desk.finish()
-    if inFlightCount > 0 { await withCheckedContinuation { idleWaiters.append($0) } }
-    let isDrained = await producer.shutdown(deadline: drain ?? configuration.drainTime)
+    await waitUntilIdle(time)
+    isClosing = true
+    let spent = Duration.nanoseconds(Int64(clamping: loop.now.nanoseconds(since: begun)))
+    let isDrained = await producer.shutdown(deadline: max(.zero, time - spent))
+    self.isDrained = isDrained
+    // Those that still wait for room have failed.
+    await waitUntilIdle(Self.closingTime)
+    events.finish()
+    await noting?.value
     let loop = loop
     Task.detached { loop.stop() }
     if let failure { throw failure }

@@ -9,18 +9,29 @@ package struct ShipperStatus: Sendable {
     package let lag: SourceLag
   }
 
+  /// A stream that the server refuses until somebody mends it.
+  package struct Held: Hashable, Sendable {
+    package let stream: StreamName
+    package let reason: String
+  }
+
   /// When it was so, in ns since 1970.
   package let time: Int64
   package let commit: SpoolConfiguration.Commit
   package let shipped: ShipperCounts
   package let producer: ProducerCounts
+  package let held: [Held]
   package let sources: [SourceStatus]
 
   /// One line, for a service manager.
   package var line: String {
     let behind = sources.reduce(0) { $0 + ($1.lag.byteCount ?? 0) }
-    return
-      "\(shipped.entryCount) entries shipped, \(producer.waiting) wait for the server, \(behind) bytes to be read"
+    let refused = producer.refused == 0 ? "" : "\(producer.refused) refused, "
+    let waiting = held.isEmpty ? "" : ", \(Figures.count(held.count, "stream", "streams")) held back"
+    return """
+      \(Figures.count(shipped.entryCount, "entry", "entries")) read, \(producer.acknowledged) acknowledged, \
+      \(refused)\(producer.waiting) to be acknowledged\(waiting), \(behind) bytes to be read
+      """
   }
 
   /// The same as an entry of the shipper's own stream.
@@ -55,6 +66,17 @@ package struct ShipperStatus: Sendable {
       count("entries_waiting", producer.waiting)
       count("entries_refused", producer.refused)
       count("bytes_waiting", UInt64(clamping: producer.waitingByteCount))
+      writer.key("held_back")
+      writer.array { writer in
+        for held in held {
+          writer.object { writer in
+            writer.key("stream")
+            writer.string(held.stream.description)
+            writer.key("reason")
+            writer.string(held.reason)
+          }
+        }
+      }
       writer.key("sources")
       writer.array { writer in for source in sources { Self.write(source, &writer) } }
     }

@@ -9,7 +9,12 @@ final class SourceRate {
   private var limit: RateLimit
   private var held: [any SourceReader] = []
   private var heldSince: MonotonicTime?
+  /// How long it was held back since the last word about it, and when that was.
+  private var heldNanoseconds: UInt64 = 0
+  private var heldToldLast: MonotonicTime?
   private var timer: LoopTimer?
+
+  private static let heldTellingNanoseconds: UInt64 = 60_000_000_000
 
   init(_ limit: RateLimit, of name: String, _ desk: any ShipDesk) {
     self.limit = limit
@@ -31,17 +36,14 @@ final class SourceRate {
     guard let wait = limit.wait(now) else {
       if held.isEmpty, let since = heldSince {
         heldSince = nil
-        desk.log(
-          .notice,
-          """
-          \(name): held back for \(now.milliseconds(since: since)) ms by its rate, \(limit.linesPerSecond) lines a \
-          second
-          """)
+        heldNanoseconds += now.nanoseconds(since: since)
+        tellHeld(now)
       }
       return false
     }
     heldSince = heldSince ?? now
     if !held.contains(where: { $0 === reader }) { held.append(reader) }
+    tellHeld(now)
     guard timer == nil else { return true }
     timer = desk.loop.schedule(after: wait) { [weak self] in
       guard let self else { return }
@@ -51,6 +53,28 @@ final class SourceRate {
       for reader in readers { desk.turn(reader) }
     }
     return true
+  }
+
+  /// Says now and then how long the rate has held the source back.
+  private func tellHeld(_ now: MonotonicTime) {
+    if let last = heldToldLast, now.nanoseconds(since: last) < Self.heldTellingNanoseconds { return }
+    let current = heldNanoseconds + (heldSince.map { now.nanoseconds(since: $0) } ?? 0)
+    guard current > 0 else { return }
+    heldToldLast = now
+    heldNanoseconds = 0
+    if heldSince != nil { heldSince = now }
+    desk.log(
+      .notice, "\(name): held back for \(current / 1_000_000) ms by its rate, \(limit.linesPerSecond) lines a second")
+  }
+
+  /// As many lines as may be read now.
+  func within(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+    guard var left = limit.lineCountMax() else { return bytes }
+    for index in bytes.indices where bytes[index] == UInt8(ascii: "\n") {
+      left -= 1
+      if left == 0 { return bytes[...index] }
+    }
+    return bytes
   }
 
   /// The status entry of a stream whose entries were dropped.

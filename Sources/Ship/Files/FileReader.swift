@@ -236,6 +236,7 @@ final class FileReader: SourceReader {
       let count = new.count
       new = FileZeros.without(new)
       if new.isEmpty { return skipZeros(count, number, size, into: &shipment) }
+      new = source.rate?.within(new) ?? new
     }
     growthLast = now
     tail = FileSample(bytes[..<new.endIndex].suffix(FileMark.tailByteCountMax))

@@ -6,7 +6,8 @@ internal import LogsWire
 
 /// Runs a command and ships what it writes to stdout and stderr, told apart by the attribute `stream`.
 ///
-/// It ends when the command has ended and all of its output is read.
+/// It ends when the command has ended and all of its output is read: processes that it has left behind with its pipes
+/// are waited for, as in a shell's pipeline, unless it was told to end.
 package final class ProcessSource: Source {
   private let configuration: ProcessConfiguration
   /// Called once on the loop with the exit code of the command, when all of its output is on its way to the disk: 128
@@ -14,6 +15,8 @@ package final class ProcessSource: Source {
   private var onEnd: ((Int32) -> Void)?
   private var reader: ProcessReader?
   private var processID: Int32?
+  private var exitCode: Int32?
+  private var loop: EventLoop?
 
   package init(_ configuration: ProcessConfiguration, onEnd: @escaping (Int32) -> Void) {
     self.configuration = configuration
@@ -26,6 +29,7 @@ package final class ProcessSource: Source {
   }
 
   package func begin(_ desk: any ShipDesk) {
+    loop = desk.loop
     do throws(SystemError) {
       let child = try RunningCommand.spawn(configuration.command)
       processID = child.processID
@@ -52,14 +56,27 @@ package final class ProcessSource: Source {
 
   package func end() { reader?.stopWatching() }
 
-  /// Passes a signal on to the command, if it still runs.
-  package func pass(_ signal: Int32) {
-    if let processID { kill(processID, signal) }
+  /// Passes a signal on to the command, if it still runs. Then one that ends programs ends the wait for its output.
+  ///
+  /// - Parameter isThere: whether the command has it already, from its terminal.
+  package func pass(_ signal: Int32, isThere: Bool = false) {
+    let isEnd = [SIGTERM, SIGINT, SIGHUP, SIGQUIT].contains(signal)
+    if let processID {
+      if !isThere { kill(processID, signal) }
+      if isEnd { reader?.isToEnd = true }
+    } else if isEnd, let exitCode {
+      finish(exitCode)
+    }
   }
 
   private func childEnded(_ code: Int32) {
     processID = nil
-    reader?.childEnded(code)
+    exitCode = code
+    guard let reader else { return }
+    reader.childEnded(code)
+    guard reader.isToEnd else { return }
+    // Even if nothing more can be read, since the spool is full.
+    loop?.schedule(after: ProcessReader.quietDuration * 2) { [weak self] in self?.finish(code) }
   }
 
   private func finish(_ code: Int32) {
@@ -91,13 +108,17 @@ final class ProcessReader: SourceReader {
   private var pipeline: LinePipeline
   private var buffer = [UInt8](repeating: 0, count: Shipment.turnByteCount / 2)
   private var timer: LoopTimer?
+  private var noteTimer: LoopTimer?
+  /// Whether the command was told to end.
+  var isToEnd = false
   private var exitCode: Int32?
   private var hasReadSinceExit = false
   private var hasEnded = false
   private let onEnd: (Int32) -> Void
   private(set) var timeLast: Int64 = 0
 
-  /// How long others may still write to the pipes of a command that has ended, since their last word.
+  /// How long others may still write to the pipes of a command that was told to end and has ended, since their last
+  /// word; and when it is said that others are waited for.
   static let quietDuration = Duration.seconds(1)
   /// What is read of a command when the shipper stops before it.
   private static let finalByteCountMax = 4 << 20
@@ -155,12 +176,21 @@ final class ProcessReader: SourceReader {
     errors.watch = nil
     timer?.cancel()
     timer = nil
+    noteTimer?.cancel()
+    noteTimer = nil
   }
 
   func childEnded(_ code: Int32) {
     exitCode = code
     hasReadSinceExit = true
     desk.turn(self)
+    guard !isToEnd else { return }
+    noteTimer = desk.loop.schedule(after: Self.quietDuration) { [weak self] in
+      guard let self, !self.hasEnded else { return }
+      self.desk.log(
+        .notice,
+        "\(self.configuration.name) has ended, and others still have its output open: waits for them; a signal ends it")
+    }
   }
 
   // MARK: Turns
@@ -175,7 +205,7 @@ final class ProcessReader: SourceReader {
       end(exitCode, &shipment)
       return false
     }
-    if let exitCode {
+    if let exitCode, isToEnd {
       // All that the command has written has been read. Others may have its pipes open still.
       guard hasReadSinceExit else {
         end(exitCode, &shipment)

@@ -239,6 +239,21 @@ struct FileSourceTests {
     await waiting.end()
   }
 
+  @Test func `a rate lets no burst through, and starves nobody for it afterwards`() async throws {
+    let scene = try ShipScene {
+      $0.start = .beginning
+      $0.rate = RateLimit(linesPerSecond: 20, excess: .wait)
+    }
+    // As short as lines can be: tens of thousands fit into one turn.
+    try scene.write("a.log", String(repeating: "x\n", count: 30_000))
+    let start = ContinuousClock.now
+    await scene.begin()
+    let count = try await scene.shipped(30).count
+    let seconds = Int((ContinuousClock.now - start).components.seconds)
+    #expect(count <= 20 * (seconds + 2), "\(count) lines in \(seconds) s")
+    await scene.end()
+  }
+
   /// Two writers' worth of random pieces, restarts in between: the text is shipped as it is.
   @Test func `random pieces and restarts lose and repeat nothing`() async throws {
     let seed = UInt64.random(in: 0..<1 << 32)

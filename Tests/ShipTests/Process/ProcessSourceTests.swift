@@ -85,8 +85,22 @@ struct ProcessSourceTests {
     #expect(directory.code == 126)
   }
 
-  @Test func `who keeps a pipe open behind the command is not waited for`() async throws {
-    let (code, entries, _) = try await run(["sh", "-c", "(exec sleep 60) & echo $!; exit 4"])
+  @Test func `who keeps the output open behind the command is waited for, as in a shell's pipeline`() async throws {
+    let (code, entries, logged) = try await run(["sh", "-c", "(sleep 2.5; echo late) & echo early; exit 4"])
+    #expect(code == 4)
+    #expect(entries.map(\.text) == ["early", "late"])
+    #expect(logged == ["command has ended, and others still have its output open: waits for them; a signal ends it"])
+  }
+
+  @Test func `a signal ends the wait for who keeps the output open`() async throws {
+    let (code, entries, _) = try await run(["sh", "-c", "(exec sleep 3600) & echo $!; exit 4"]) { _ in
+    } meanwhile: { scene in
+      #expect(try await scene.waitUntil { _ in true })
+      while await !scene.logged().contains(where: { $0.contains("waits for them") }) {
+        try await Task.sleep(for: .milliseconds(20))
+      }
+      await scene.with { ($0 as? ProcessSource)?.pass(SIGTERM) }
+    }
     #expect(code == 4)
     let process = try #require(entries.first.flatMap { Int32($0.text) })
     kill(process, SIGKILL)

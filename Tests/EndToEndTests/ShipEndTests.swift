@@ -1,0 +1,60 @@
+import Foundation
+import Testing
+
+/// How `logs ship` ends: in time, whatever stands in its way.
+@Suite(.ownThread) struct ShipEndTests {
+  private static let nowhere = "logs://127.0.0.1:1"
+
+  @Test func `SIGTERM ends it in time though the spool is full and there is no server`() throws {
+    try Scene.play { scene in
+      var generator = Seeded.forTest()
+      var bytes: [UInt8] = []
+      for _ in 0..<60_000 { bytes += Array("\(UInt64.random(in: 0...UInt64.max, using: &generator)) ".utf8) + [10] }
+      let file = try scene.file("a.log", bytes + bytes + bytes + bytes + bytes + bytes)
+      let configuration = try scene.file(
+        "ship.conf", "spool-size = 1M\ndrain = 1s\n[files a]\npath = \(file)\nstart = beginning\nformat = raw\n".utf8)
+      let state = scene.path("state")
+      let ship = try scene.start(
+        Binaries.logs, ["ship", "--server", Self.nowhere, "--config", configuration, "--state", state])
+      try Polling.wait(for: "a full spool") {
+        let inspect = try scene.run(Binaries.logs, ["ship", "status", "--state", state, "-o", "json"])
+        guard let range = inspect.text.firstRange(of: "\"bytes_waiting\":") else { return false }
+        return Int(inspect.text[range.upperBound...].prefix { $0.isNumber }) ?? 0 >= 1 << 20
+      }
+      let start = ContinuousClock.now
+      ship.signal(SIGTERM)
+      #expect(try ship.wait() == .code(0), "\(ship.errors.text)")
+      #expect(ContinuousClock.now - start < .seconds(20))
+      #expect(ship.errors.text.contains("wait in the spool"), "\(ship.errors.text)")
+      // All of it arrives, once.
+      let server = try TestServer(scene)
+      let second = try server.run(["ship", "--config", configuration, "--state", state, "--once"])
+      #expect(second.exit == .code(0), "\(second.errors)")
+      let stream = try #require(
+        try server.run(["streams"]).text.split(separator: "\n").map(String.init)
+          .first { $0.contains("a.log") }?.split(separator: " ").first.map(String.init))
+      #expect(try server.stored(stream).count == bytes.count * 6)
+    }
+  }
+
+  @Test func `--retry-for ends --once and a command, which say what waits`() throws {
+    try Scene.play { scene in
+      let file = try scene.file("a.log", "1\n2\n".utf8)
+      let once = try scene.run(
+        Binaries.logs,
+        [
+          "ship", "--server", Self.nowhere, "--retry-for", "300ms", "--files", file, "--start", "beginning", "--once",
+          "--state", scene.path("state"),
+        ])
+      #expect(once.exit == .code(3), "\(once.errors)")
+      #expect(once.errors.contains("wait in the spool"), "\(once.errors)")
+      let command = try scene.run(
+        Binaries.logs,
+        [
+          "ship", "--server", Self.nowhere, "--retry-for", "300ms", "--state", scene.path("other"), "--", "echo", "x",
+        ])
+      #expect(command.exit == .code(3), "\(command.errors)")
+      #expect(command.errors.contains("wait in the spool"), "\(command.errors)")
+    }
+  }
+}
