@@ -76,8 +76,8 @@ import Testing
       #expect(ship.errors.text.contains("did you mean stream?"), "\(ship.errors.text)")
       try scene.file(
         "ship.conf",
-        "[files one]\npath = \(a)\nstream = a\n[files two]\npath = \(b)\nstream = b\nmask = \\d+ => N\ndrop = issue #\\d+\n"
-          .utf8)
+        ("[files one]\npath = \(a)\nstream = a\n[files two]\npath = \(b)\nstream = b\n"
+          + "mask = \\d+ => N\ndrop = issue #\\d+\n").utf8)
       ship.signal(SIGHUP)
       try Polling.wait(for: "the reload") { ship.errors.text.contains("2 sources read again") }
       try append("2\n", to: a)

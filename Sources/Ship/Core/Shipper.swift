@@ -35,7 +35,9 @@ package actor Shipper {
   private var notes = RepeatedNotes()
   private var noting: Task<Void, Never>?
   private nonisolated let sendingFailure = Mutex<LogError?>(nil)
-  private let events: AsyncStream<ProducerEvent>.Continuation
+  /// nil is a mark: what came before it was noted.
+  private let events: AsyncStream<ProducerEvent?>.Continuation
+  private var notedWaiters: [CheckedContinuation<Void, Never>] = []
   private let report: @Sendable (LogSeverity, String) -> Void
   /// Entries that found no room by the end.
   package private(set) var unstoredEntryCount = 0
@@ -62,7 +64,7 @@ package actor Shipper {
     settings.queueByteCountMax = queueByteCountMax
     // A token that may not append is mended by its operator, and no line is to be lost until then.
     settings.waitsForPermission = true
-    let (events, happened) = AsyncStream.makeStream(of: ProducerEvent.self)
+    let (events, happened) = AsyncStream.makeStream(of: ProducerEvent?.self)
     settings.onEvent = { happened.yield($0) }
     let stream = configuration.ownStream ?? StreamName(stored: "ship")
     let producer = try LogProducer(client, stream: stream, configuration: settings)
@@ -80,7 +82,7 @@ package actor Shipper {
 
   private init(
     _ loop: EventLoop, _ configuration: ShipperConfiguration, client: LogClient, producer: LogProducer,
-    bookmarks: [String: ByteString], events: AsyncStream<ProducerEvent>.Continuation,
+    bookmarks: [String: ByteString], events: AsyncStream<ProducerEvent?>.Continuation,
     onFailure: @escaping @Sendable (LogError) -> Void,
     report: @escaping @Sendable (LogSeverity, String) -> Void
   ) {
@@ -246,9 +248,24 @@ package actor Shipper {
 
   // MARK: What becomes of entries
 
-  private func follow(_ events: AsyncStream<ProducerEvent>) {
+  private func follow(_ events: AsyncStream<ProducerEvent?>) {
     noting = Task { [weak self] in
-      for await event in events { await self?.note(event) }
+      for await event in events {
+        if let event { await self?.note(event) } else { await self?.resumeNotedWaiters() }
+      }
+    }
+  }
+
+  private func resumeNotedWaiters() {
+    for waiter in notedWaiters { waiter.resume() }
+    notedWaiters = []
+  }
+
+  /// Waits until everything that has happened so far is noted.
+  private func waitUntilNoted() async {
+    await withCheckedContinuation { waiter in
+      notedWaiters.append(waiter)
+      events.yield(nil)
     }
   }
 
@@ -277,7 +294,7 @@ package actor Shipper {
     tellSoon()
   }
 
-  /// What is about the shipper's own stream does not go there, or it would go on for ever.
+  /// What is about the shipper's own stream does not go there, or it would never end.
   private func say(_ severity: LogSeverity, _ text: String, of stream: StreamName?) {
     guard notes.isDue(text, loop.now) else { return }
     if stream == configuration.ownStream { report(severity, text) } else { desk.log(severity, text) }
@@ -296,19 +313,26 @@ package actor Shipper {
   package func stop(drain: Duration? = nil) async throws -> Bool {
     if let isDrained { return isDrained }
     let time = drain ?? configuration.drainTime
+    let loop = loop
     let begun = loop.now
     for source in sources { source.end() }
     desk.finish()
+    func left() -> Duration {
+      max(.zero, time - .nanoseconds(Int64(clamping: loop.now.nanoseconds(since: begun))))
+    }
     await waitUntilIdle(time)
+    await producer.flush(timeout: left())
+    // What is said about refusals on the way is shipped, too.
+    await waitUntilNoted()
+    desk.finish()
+    await waitUntilIdle(left())
     isClosing = true
-    let spent = Duration.nanoseconds(Int64(clamping: loop.now.nanoseconds(since: begun)))
-    let isDrained = await producer.shutdown(deadline: max(.zero, time - spent))
+    let isDrained = await producer.shutdown(deadline: left())
     self.isDrained = isDrained
     // Those that still wait for room have failed.
     await waitUntilIdle(Self.closingTime)
     events.finish()
     await noting?.value
-    let loop = loop
     Task.detached { loop.stop() }
     if let failure { throw failure }
     return isDrained
