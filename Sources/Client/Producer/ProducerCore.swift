@@ -323,9 +323,7 @@ extension ProducerCore {
   private func keep(_ batches: [EncodedBatch]) -> LogError? {
     guard !batches.isEmpty || !answered.isEmpty else { return nil }
     let ids: [Int64]
-    do throws(LogError) { ids = try backlog.store(batches, removing: answered.sorted()) } catch {
-      return error
-    }
+    do throws(LogError) { ids = try backlog.store(batches, removing: answered.sorted()) } catch { return error }
     answered = []
     streamsToServe.append(answeredStreams.sorted())
     answeredStreams = []

