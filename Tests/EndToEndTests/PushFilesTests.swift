@@ -178,6 +178,25 @@ import Testing
         let refused = try server.run(words)
         #expect(refused.exit == .code(2) && refused.errorLines.count == 1, "\(refused.errors)")
       }
+      for (name, part) in [(scene.path(""), "is a directory"), (try scene.file("old.gz", []), "is compressed")] {
+        let refused = try server.run(["push", "web", "-F", name])
+        #expect(refused.exit == .code(1) && refused.errors.contains(part), "\(refused.errors)")
+      }
+    }
+  }
+
+  @Test func `of several followed files each is the source of its lines, and one may come later`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let (one, two) = (try scene.file("one.log", "1\n".utf8), scene.path("two.log"))
+      let push = try server.start(["push", "web", "-F", one, two])
+      try push.errors.waitForText("\(two) is not there yet")
+      try Polling.wait(for: "the first line") { try lines(server) == 1 }
+      try append("2\n", to: two)
+      try Polling.wait(for: "the second line") { try lines(server) == 2 }
+      #expect(try sources(server, "web") == ["\(one):1", "\(two):2"])
+      push.signal(SIGINT)
+      try push.wait()
     }
   }
 

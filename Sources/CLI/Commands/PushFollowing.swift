@@ -24,15 +24,31 @@ enum PushFollowing {
     defer { if let scratch { remove(scratch) } }
     guard let state = spool ?? scratch else { return ExitCode.failed }
 
-    let globs = files.map { FileGlob(escaped($0), workingDirectory: FileGlob.workingDirectory) }
-    var source = FileSourceConfiguration(name: "push", globs: globs, lines: lines)
-    source.stream = try StreamTemplate(stream.text, words: [])
-    source.start = .beginning
-    source.readsArchives = true
     var plan = ShipPlan(stateDirectory: state)
-    plan.sources = [.files(source)]
+    plan.sources = try files.map { .files(try Self.source(of: $0, to: stream, isAlone: files.count == 1, lines)) }
     Terminal.note("follows \(files.joined(separator: ", ")); Ctrl-C ends it")
     return try await ShipRun.run(plan, arguments, reading: nil)
+  }
+
+  private static func source(
+    of file: String, to stream: StreamName, isAlone: Bool, _ lines: LinePipeline.Configuration
+  ) throws -> FileSourceConfiguration {
+    switch FileGlob.kind(file) {
+    case .directory: throw CommandError("\(file) is a directory; logs ship --files '\(file)/*' follows the files in it")
+    case nil: Terminal.note("\(file) is not there yet; it is read when it is")
+    default:
+      guard !FileSourceConfiguration.isArchive(file) else {
+        throw CommandError("\(file) is compressed, and is not written to any more; push reads it without -F")
+      }
+    }
+    var lines = lines
+    // As without -F: each of several is the source of its lines.
+    if !isAlone, lines.source.isEmpty { lines.source = LineOrigin(path: file, isDecoded: false).source }
+    let glob = FileGlob(escaped(file), workingDirectory: FileGlob.workingDirectory)
+    var source = FileSourceConfiguration(name: isAlone ? "push" : "push \(file)", globs: [glob], lines: lines)
+    source.stream = try StreamTemplate(stream.text, words: [])
+    source.start = .beginning
+    return source
   }
 
   /// A path as a glob that means this path alone.

@@ -26,7 +26,7 @@ package struct OpenFileIdentity: Hashable, Sendable {
 
   /// Of what is at a path, behind symbolic links; nil if nothing is.
   init?(path: String) {
-    guard let descriptor = try? Descriptor.open(path, Self.pathOnly) else { return nil }
+    guard let descriptor = try? PathText.open(path, Self.pathOnly) else { return nil }
     self.init(descriptor.number)
   }
 

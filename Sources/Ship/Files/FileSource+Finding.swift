@@ -253,7 +253,7 @@ extension FileSource {
   /// Files that are there at the first start are read from their end, also those that cannot be read yet.
   private func passOver(_ path: String) {
     var status = stat()
-    guard let descriptor = try? Descriptor.open(path, OpenFileIdentity.pathOnly),
+    guard let descriptor = try? PathText.open(path, OpenFileIdentity.pathOnly),
       unsafe fstat(descriptor.number, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size > 0,
       let identity = OpenFileIdentity(descriptor.number)
     else { return }

@@ -53,8 +53,9 @@ extension FileSource {
       for name in FileGlob.names(in: directory) {
         let path = Self.path(directory, name)
         var status = stat()
-        guard unsafe lstat(path, &status) == 0, let reader = readers[UInt64(status.st_ino)],
-          reader.missingSince != nil, let descriptor = try? Descriptor.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY),
+        guard unsafe PathText.withPointer(path, { unsafe lstat($0, &status) == 0 }),
+          let reader = readers[UInt64(status.st_ino)],
+          reader.missingSince != nil, let descriptor = try? PathText.open(path),
           OpenFileIdentity(descriptor.number) == reader.identity
         else { continue }
         if configuration.takes(path) {

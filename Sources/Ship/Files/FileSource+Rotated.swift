@@ -81,7 +81,7 @@ extension FileSource {
   private func addBetween(_ chain: Chain, _ first: String) {
     guard chain.isRenamed || (chain.current != nil && !chain.mark.wasTruncated) else { return }
     for (identity, path) in chain.candidates.sorted(by: { $0.identity.isOlder(than: $1.identity) }) {
-      guard let descriptor = try? Descriptor.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY),
+      guard let descriptor = try? PathText.open(path),
         OpenFileIdentity(descriptor.number) == identity,
         !chain.marks.contains(where: { Self.isCopy(descriptor.number, of: $0) })
       else { continue }

@@ -40,11 +40,14 @@ package struct FileSourceConfiguration: Sendable {
     guard globs.contains(where: { $0.matches(path) }), !excluded.contains(where: { $0.matches(path) }) else {
       return false
     }
-    return readsArchives || !Self.archiveEndings.contains { path.hasSuffix($0) }
+    return readsArchives || !Self.isArchive(path)
   }
 
   /// What is probably not meant as it is written.
   var advice: [String] { (globs + excluded).compactMap(\.advice) }
+
+  /// Whether the name is one of a packed file.
+  package static func isArchive(_ path: String) -> Bool { archiveEndings.contains { path.hasSuffix($0) } }
 
   private static let archiveEndings = [".gz", ".zst", ".xz", ".bz2", ".lz4", ".zip", ".tgz"]
 }

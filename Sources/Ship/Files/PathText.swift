@@ -73,9 +73,11 @@ package enum PathText {
   }
 
   /// Opens a file for reading, whatever it is: nothing waits for the other end of a pipe.
-  static func open(_ path: String) throws(SystemError) -> Descriptor {
+  static func open(
+    _ path: String, _ flags: Int32 = O_RDONLY | O_NONBLOCK | O_NOCTTY
+  ) throws(SystemError) -> Descriptor {
     let (number, error) = unsafe withPointer(path) {
-      let number = unsafe Glibc.open($0, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+      let number = unsafe Glibc.open($0, flags | O_CLOEXEC)
       return (number, SystemError.last)
     }
     guard number >= 0 else { throw error }
