@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-/// `logs ship` when the server refuses: nothing is lost that an operator can still get stored, and the rest is said.
+/// `logs ship`, and `logs spool drain`, when the server refuses: nothing is lost that an operator can still get stored,
+/// and the rest is said.
 @Suite(.ownThread) struct ShipRefusalTests {
   private func token(_ server: TestServer, _ name: String, _ rights: [String]) throws -> String {
     let words = ["token", "create", "--name", name, "--data", server.data] + rights.flatMap { ["--allow", $0] }
@@ -39,6 +40,24 @@ import Testing
       #expect(second.exit == .code(0), "\(second.errors)")
       let query = try server.run(["query", "no.log", "--count", "--token-file", all])
       #expect(query.lines.first?.split(separator: " ").last == "3", "\(query.text)")
+    }
+  }
+
+  @Test func `a drain waits for a right, and gives nothing up`() throws {
+    try Scene.play { scene in
+      let (spool, file) = (scene.path("spool"), try scene.file("lines", "1\n2\n".utf8))
+      let nobody = ["--server", "logs+unix://\(scene.path("nobody"))", "--retry-for", "0"]
+      _ = try scene.run(Binaries.logs, ["push", "no", file, "--spool", spool] + nobody)
+      let server = try TestServer(scene, transport: .tcp)
+      let some = try token(server, "some", ["append:ok"])
+      let all = try token(server, "all", ["append:**", "read:**"])
+      try reload(server, 2)
+      let drain = try server.start(["spool", "drain", spool, "--token-file", some])
+      try drain.errors.waitForText("no waits: token 'some' has no right")
+      drain.signal(SIGINT)
+      #expect(try drain.wait() == .code(130), "\(drain.errors.text)")
+      let second = try server.run(["spool", "drain", spool, "--token-file", all])
+      #expect(second.exit == .code(0) && second.errors.contains("2 entries acknowledged"), "\(second.errors)")
     }
   }
 

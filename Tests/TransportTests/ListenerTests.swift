@@ -41,7 +41,8 @@ import Testing
     #expect(error?.code == .pathTooLong)
     #expect(error?.message.contains("at most 107 bytes, this one has 108") == true)
     #expect(
-      try await failure(on: .unix(path: "/tmp/none/" + String(repeating: "x", count: 97)))?.code == .addressNotAvailable
+      try await failure(on: .unix(path: "/proc/none/" + String(repeating: "x", count: 96)))?.code
+        == .addressNotAvailable
     )
   }
 

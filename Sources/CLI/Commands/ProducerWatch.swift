@@ -20,6 +20,8 @@ final class ProducerWatch: Sendable {
     var isTold = false
   }
 
+  /// How often it is looked whether what waits for a right is gone.
+  private static let heldInterval = Duration.milliseconds(200)
   /// How often the same problem is reported.
   private static let interval = Duration.seconds(10)
 
@@ -44,7 +46,8 @@ final class ProducerWatch: Sendable {
       spoolFailure.withLock { $0 = .now }
       noteNowAndThen("\(error); trying again")
     case .spoolDamaged(let text): Terminal.note(text)
-    case .heldBack, .released: break
+    case .heldBack(let stream, let error): Terminal.note("\(stream) waits: \(error); it is tried again, others go on")
+    case .released(let stream): Terminal.note("\(stream) is accepted again")
     case .refused(let stream, let count, let error):
       noteRefusal(stream, count, error)
     case .dropped(let stream, let count, let reason):
@@ -110,7 +113,10 @@ final class ProducerWatch: Sendable {
     failures.withLock { $0 = continuation }
     defer { continuation.finish() }
     try await withThrowingTaskGroup { group in
-      group.addTask { while await !producer.flush(timeout: .seconds(3600)) { try Task.checkCancellation() } }
+      group.addTask {
+        // A flush ends at once when all that is left waits for a right.
+        while await !producer.flush(timeout: .seconds(3600)) { try await Task.sleep(for: Self.heldInterval) }
+      }
       group.addTask { for await error in stream { throw error } }
       defer { group.cancelAll() }
       try await group.next()

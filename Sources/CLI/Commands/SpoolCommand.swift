@@ -58,6 +58,8 @@ enum SpoolCommand {
     var configuration = LogProducerConfiguration()
     configuration.spool = SpoolConfiguration(directory: directory)
     configuration.handsOverAtExit = false
+    // What an operator can mend is no reason to lose what is in the spool.
+    configuration.waitsForPermission = true
     configuration.onEvent = { watch.note($0) }
     // Nothing is added: every batch in the spool names its stream.
     let producer = try LogProducer(client, stream: StreamName("drain"), configuration: configuration)

@@ -32,10 +32,9 @@ struct HeldStreams {
   /// Something of the stream was accepted.
   mutating func permit(_ stream: StreamName, telling: (@Sendable (ProducerEvent) -> Void)?) {
     permitted.insert(stream)
-    release(stream, telling: telling)
-  }
-
-  mutating func release(_ stream: StreamName, telling: (@Sendable (ProducerEvent) -> Void)?) {
     if streams.remove(stream) != nil { telling?(.released(stream: stream)) }
   }
+
+  /// Its batches have come to another end; what is left of them is handed over again.
+  mutating func forget(_ stream: StreamName) { streams.remove(stream) }
 }

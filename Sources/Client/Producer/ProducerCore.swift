@@ -142,7 +142,7 @@ actor ProducerCore {
         answeredStreams.insert(stream)
         intake.count { $0.answer(entryCount, \.acknowledged) }
       case .refused(let error):
-        held.release(stream, telling: configuration.onEvent)
+        held.forget(stream)
         windows[stream]?.answered(answer.batch.id)
         answered.insert(answer.batch.id)
         answeredStreams.insert(stream)
@@ -154,6 +154,7 @@ actor ProducerCore {
         intake.count { $0.answer(entryCount, \.refused) }
         configuration.onEvent?(.refused(stream: stream, entryCount: entryCount, error: error))
       case .failed(let error):
+        held.forget(stream)
         windows[stream]?.failed(answer.batch.id)
         failure = error
       }
