@@ -23,9 +23,18 @@ import Testing
     held.permit(web, telling: note)
     held.permit(web, telling: note)
     #expect(!held.contains(web) && !held.isProbe(web))
-    // It is handed over again, as a probe, and nobody hears that it was accepted.
+    // It is handed over again, as a probe, and is reported when it is accepted.
     held.forget(db)
     #expect(!held.contains(db) && held.isProbe(db))
-    #expect(events.withLock { $0 } == ["web held", "db held", "web released"])
+    _ = held.hold(db, nil, .closed, telling: note)
+    #expect(held.contains(db))
+    // What was refused may concern all.
+    #expect(held.isProbe(web))
+    held.permit(db, telling: note)
+    // What is refused for good is not released.
+    _ = held.hold(web, nil, .closed, telling: note)
+    held.end(web)
+    held.permit(web, telling: note)
+    #expect(events.withLock { $0 } == ["web held", "db held", "web released", "db released", "web held"])
   }
 }

@@ -56,6 +56,8 @@ import Testing
       try drain.errors.waitForText("no waits: token 'some' has no right")
       drain.signal(SIGINT)
       #expect(try drain.wait() == .code(130), "\(drain.errors.text)")
+      let limited = try server.run(["spool", "drain", spool, "--token-file", some, "--retry-for", "500ms"])
+      #expect(limited.exit == .code(4) && limited.errors.contains("no progress for 0.5 seconds"), "\(limited.errors)")
       let second = try server.run(["spool", "drain", spool, "--token-file", all])
       #expect(second.exit == .code(0) && second.errors.contains("2 entries acknowledged"), "\(second.errors)")
     }

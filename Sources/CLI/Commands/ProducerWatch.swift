@@ -9,6 +9,7 @@ final class ProducerWatch: Sendable {
   private let told = Mutex<(text: String, time: ContinuousClock.Instant)?>(nil)
   private let spoolFailure = Mutex<ContinuousClock.Instant?>(nil)
   private let sendingFailure = Mutex<LogError?>(nil)
+  private let heldStreams = Mutex<[StreamName: LogError]>([:])
   private let hasSpool: Bool
   private let stream: StreamName?
   /// Of streams, with what has not been reported yet.
@@ -46,8 +47,12 @@ final class ProducerWatch: Sendable {
       spoolFailure.withLock { $0 = .now }
       noteNowAndThen("\(error); trying again")
     case .spoolDamaged(let text): Terminal.note(text)
-    case .heldBack(let stream, let error): Terminal.note("\(stream) waits: \(error); it is tried again, others go on")
-    case .released(let stream): Terminal.note("\(stream) is accepted again")
+    case .heldBack(let stream, let error):
+      heldStreams.withLock { $0[stream] = error }
+      Terminal.note("\(stream) waits: \(error); it is tried again, others go on")
+    case .released(let stream):
+      heldStreams.withLock { $0[stream] = nil }
+      Terminal.note("\(stream) is accepted again")
     case .refused(let stream, let count, let error):
       noteRefusal(stream, count, error)
     case .dropped(let stream, let count, let reason):
@@ -88,6 +93,9 @@ final class ProducerWatch: Sendable {
 
   /// Whether the spool has failed within the last seconds: the producer retries it every second.
   var isSpoolFailing: Bool { spoolFailure.withLock { $0 }.map { .now - $0 < Self.spoolRecovery } ?? false }
+
+  /// Why a stream is held back, if one is.
+  var held: LogError? { heldStreams.withLock { $0.values.first } }
 
   /// Why there is no progress, if nothing can be sent and the spool takes nothing.
   var standstill: LogError? { isSpoolFailing ? sendingFailure.withLock { $0 } : nil }

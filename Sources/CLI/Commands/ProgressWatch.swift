@@ -10,11 +10,13 @@ final class ProgressWatch: Sendable {
     var isWaiting = true
     /// Why nothing can be answered; without patience this is the end.
     var standstill: LogError?
+    /// Why a stream is held back: what is left may be its own.
+    var held: LogError?
 
     init() {}
 
-    init(_ counts: ProducerCounts, isWaiting: Bool = true, standstill: LogError? = nil) {
-      self.standstill = standstill
+    init(_ counts: ProducerCounts, isWaiting: Bool = true, standstill: LogError? = nil, held: LogError? = nil) {
+      (self.standstill, self.held) = (standstill, held)
       answeredCount = counts.acknowledged + counts.refused + counts.dropped
       self.isWaiting = isWaiting && counts.waiting > 0
     }
@@ -84,6 +86,7 @@ final class ProgressWatch: Sendable {
       let progress = progress()
       if progress.answeredCount != answeredCount || !progress.isWaiting { obstacle.withLock { $0 = nil } }
       answeredCount = progress.answeredCount
+      if progress.isWaiting, let held = progress.held { note(held) }
       guard let obstacle = obstacle.withLock({ $0 }), ContinuousClock.now - obstacle.since >= patience else { continue }
       var failure = obstacle.error
       if failure.refusal == nil { failure.code = .gaveUp }
@@ -94,7 +97,8 @@ final class ProgressWatch: Sendable {
   private func untilStandstill() async throws {
     while true {
       try await Task.sleep(for: Self.interval)
-      if let error = progress().standstill { throw error }
+      let progress = progress()
+      if let error = progress.standstill ?? progress.held { throw error }
     }
   }
 }

@@ -57,7 +57,7 @@ enum ShipRun {
     var failure: (any Error)?
     var exitCode = ExitCode.done
     let watch = ProgressWatch(client, patience: patience) {
-      ProgressWatch.Progress(shipper.producerCounts, standstill: shipper.standstill)
+      ProgressWatch.Progress(shipper.producerCounts, standstill: shipper.standstill, held: shipper.obstacle)
     }
     if isOnce {
       do {

@@ -64,7 +64,9 @@ enum SpoolCommand {
     // Nothing is added: every batch in the spool names its stream.
     let producer = try LogProducer(client, stream: StreamName("drain"), configuration: configuration)
     var failure: (any Error)?
-    let progress = ProgressWatch(client, patience: patience) { ProgressWatch.Progress(producer.counts) }
+    let progress = ProgressWatch(client, patience: patience) {
+      ProgressWatch.Progress(producer.counts, held: watch.held)
+    }
     do { try await progress.run { try await watch.drain(producer) } } catch { failure = error }
     notices.end()
     await producer.shutdown(deadline: .zero)

@@ -3,9 +3,11 @@ internal import LogsWire
 /// The streams of a producer that wait until the server no longer refuses them (`waitsForPermission`).
 struct HeldStreams {
   private var streams: Set<StreamName> = []
+  /// Those that were reported, until something of them is accepted.
+  private var reported: Set<StreamName> = []
   /// Batches of theirs that the client has.
   private var ids: Set<Int64> = []
-  /// Streams that the server has accepted something of.
+  /// Streams that the server has accepted something of since it last refused any: a right may be gone for all of them.
   private var permitted: Set<StreamName> = []
 
   func contains(_ stream: StreamName) -> Bool { streams.contains(stream) }
@@ -20,7 +22,8 @@ struct HeldStreams {
   ) -> Int {
     var byteCount = 0
     for batch in (window?.handed ?? [:]).values where ids.insert(batch.id).inserted { byteCount += batch.byteCount }
-    if streams.insert(stream).inserted { telling?(.heldBack(stream: stream, error: error)) }
+    if streams.insert(stream).inserted { permitted = [] }
+    if reported.insert(stream).inserted { telling?(.heldBack(stream: stream, error: error)) }
     return byteCount
   }
 
@@ -32,9 +35,16 @@ struct HeldStreams {
   /// Something of the stream was accepted.
   mutating func permit(_ stream: StreamName, telling: (@Sendable (ProducerEvent) -> Void)?) {
     permitted.insert(stream)
-    if streams.remove(stream) != nil { telling?(.released(stream: stream)) }
+    streams.remove(stream)
+    if reported.remove(stream) != nil { telling?(.released(stream: stream)) }
   }
 
-  /// Its batches have come to another end; what is left of them is handed over again.
+  /// It is refused for good, which is reported.
+  mutating func end(_ stream: StreamName) {
+    streams.remove(stream)
+    reported.remove(stream)
+  }
+
+  /// Its batches have failed; they are handed over again.
   mutating func forget(_ stream: StreamName) { streams.remove(stream) }
 }

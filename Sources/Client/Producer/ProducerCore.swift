@@ -142,7 +142,7 @@ actor ProducerCore {
         answeredStreams.insert(stream)
         intake.count { $0.answer(entryCount, \.acknowledged) }
       case .refused(let error):
-        held.forget(stream)
+        held.end(stream)
         windows[stream]?.answered(answer.batch.id)
         answered.insert(answer.batch.id)
         answeredStreams.insert(stream)

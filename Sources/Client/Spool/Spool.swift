@@ -150,7 +150,7 @@ final class Spool: Backlog {
     if bookmarks.isEmpty { return }
     try reserve()
     try attempt(isAdding: true) { file throws(SQLiteError) in
-      try file.database.transact { () throws(SQLiteError) in try file.writeNew(bookmarks) }
+      try file.note(bookmarks)
     }
     tidy()
   }

@@ -252,7 +252,17 @@ final class SpoolFile {
 
   func write(_ bookmarks: [SourceBookmark]) throws(SQLiteError) { try bookmarkRows.write(bookmarks, database) }
 
-  func writeNew(_ bookmarks: [SourceBookmark]) throws(SQLiteError) { try bookmarkRows.writeNew(bookmarks, database) }
+  /// Stores bookmarks under keys that never had one.
+  func note(_ bookmarks: [SourceBookmark]) throws(SQLiteError) {
+    let rows = bookmarkRows
+    do throws(SQLiteError) {
+      try database.transact { () throws(SQLiteError) in try bookmarkRows.writeNew(bookmarks, database) }
+    } catch {
+      // Nothing is stored: the keys are new when it is tried again.
+      bookmarkRows = rows
+      throw error
+    }
+  }
 
   // MARK: The rest
 

@@ -63,12 +63,26 @@ final class VolatileSpool: Backlog {
     if !restored.isEmpty || !beginnings.isEmpty { try disk.note(beginnings, removing: restored) }
     let ids = try memory.store(batches, removing: answered.filter { $0 >= Self.idFirst })
     for (id, batch) in zip(ids, batches) where !batch.bookmarks.isEmpty {
-      let bookmarks = Waiting(id: id, bookmarks: batch.bookmarks)
-      waiting.append(bookmarks)
-      waitingByteCount += bookmarks.byteCount
+      add(Waiting(id: id, bookmarks: batch.bookmarks))
     }
     settle()
     return ids
+  }
+
+  /// Beyond so many, those that came last are joined: a stream that is held back must not fill the memory with them.
+  private static let waitingCountMax = 64
+
+  private func add(_ latest: Waiting) {
+    var added = latest
+    if waiting.count >= Self.waitingCountMax {
+      let before = waiting[waiting.count - 1]
+      waiting.removeLast()
+      waitingByteCount -= before.byteCount
+      let newer = Set(latest.bookmarks.map(\.key))
+      added = Waiting(id: latest.id, bookmarks: before.bookmarks.filter { !newer.contains($0.key) } + latest.bookmarks)
+    }
+    waiting.append(added)
+    waitingByteCount += added.byteCount
   }
 
   /// Writes the bookmarks that nothing unanswered comes before.
