@@ -57,4 +57,23 @@ import Testing
       #expect(command.errors.contains("wait in the spool"), "\(command.errors)")
     }
   }
+
+  @Test func `with a rate, one that ends by itself reads all there is`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      try scene.file("a.log", (1...1_500).map { "\($0)\n" }.joined().utf8)
+      let config = """
+        state = \(scene.path("state"))
+        [files all]
+        path = \(scene.path("*.log"))
+        stream = all
+        start = beginning
+        rate = 1000
+        """
+      let ship = try server.run(["ship", "--config", scene.file("ship.conf", config.utf8), "--once"])
+      #expect(ship.exit == .code(0), "\(ship.errors)")
+      let count = try server.run(["query", "all", "--count"]).lines.first?.split(separator: " ").last
+      #expect(count.map { $0.filter(\.isNumber) } == "1500", "\(ship.errors)")
+    }
+  }
 }

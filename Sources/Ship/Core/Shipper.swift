@@ -35,6 +35,7 @@ package actor Shipper {
   private var notes = RepeatedNotes()
   private var noting: Task<Void, Never>?
   private nonisolated let sendingFailure = Mutex<LogError?>(nil)
+  private nonisolated let holding = Mutex<LogError?>(nil)
   /// nil is a mark: what came before it was noted.
   private let events: AsyncStream<ProducerEvent?>.Continuation
   private var notedWaiters: [CheckedContinuation<Void, Never>] = []
@@ -167,6 +168,9 @@ package actor Shipper {
   /// Why nothing could be sent when it was tried last.
   package nonisolated var standstill: LogError? { sendingFailure.withLock { $0 } }
 
+  /// Why a stream is held back, if one is.
+  package nonisolated var obstacle: LogError? { holding.withLock { $0 } }
+
   /// What has become of entries so far.
   package nonisolated var producerCounts: ProducerCounts { producer.counts }
 
@@ -181,7 +185,7 @@ package actor Shipper {
   }
 
   /// Whether nothing waits to be read, nor for the disk.
-  package var isIdle: Bool { desk.isIdle && inFlightCount == 0 }
+  package var isIdle: Bool { desk.isIdle && inFlightCount == 0 && !sources.contains(where: \.isHeldBack) }
 
   // MARK: Shipments
 
@@ -273,13 +277,15 @@ package actor Shipper {
     switch event {
     case .heldBack(let stream, let error):
       held[stream] = error.message
+      holding.withLock { $0 = error }
       say(
         .error,
         "\(stream) waits: \(error.message). Its lines stay in the spool and are tried again; others go on", of: stream)
     case .released(let stream):
-      held[stream] = nil
+      release(stream)
       say(.notice, "\(stream) is accepted again", of: stream)
     case .refused(let stream, _, let error):
+      release(stream)
       guard refused.insert(stream).inserted else { break }
       say(
         .error, "\(stream) is refused for good: \(error.message). Its lines are lost; logs ship status counts them",
@@ -292,6 +298,11 @@ package actor Shipper {
     case .spoolDamaged(let text): say(.error, text, of: nil)
     }
     tellSoon()
+  }
+
+  private func release(_ stream: StreamName) {
+    held[stream] = nil
+    if held.isEmpty { holding.withLock { $0 = nil } }
   }
 
   /// What is about the shipper's own stream does not go there, or it would never end.

@@ -18,6 +18,13 @@ package protocol Source: AnyObject {
 
   /// How far it is behind.
   var lag: SourceLag { get }
+
+  /// Whether something that could be read waits for its rate.
+  var isHeldBack: Bool { get }
+}
+
+extension Source {
+  package var isHeldBack: Bool { false }
 }
 
 /// Something that is read in turns: one file, one container, the journal.

@@ -27,6 +27,12 @@ final class SourceRate {
     held = []
   }
 
+  /// Whether any reader waits.
+  var isHolding: Bool { !held.isEmpty }
+
+  /// A reader has ended.
+  func forget(_ reader: any SourceReader) { held.removeAll { $0 === reader } }
+
   /// Takes one entry; false if it is to be dropped.
   func take() -> Bool { limit.take(desk.loop.now) }
 

@@ -54,6 +54,8 @@ package final class DockerSource: Source, ContainerReaderOwner, EventReaderOwner
     connect()
   }
 
+  package var isHeldBack: Bool { rate?.isHolding ?? false }
+
   package func end() {
     fetch?.cancel()
     timer?.cancel()

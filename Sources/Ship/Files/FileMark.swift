@@ -96,6 +96,8 @@ struct FileMark: Hashable, Sendable {
   var isInLine = false
   /// Whether it was ever emptied in place: files beside it may be copies of what it had.
   var wasTruncated = false
+  /// Whether it is another source's: what that has read up to here may wait to be stored. Not kept.
+  var isInherited = false
   /// When it was set, in s since 1970.
   var time: Int64 = 0
   /// The name under which the file was found first: its stream follows from it.
@@ -108,11 +110,15 @@ struct FileMark: Hashable, Sendable {
 
   init() {}
 
+  /// Whether it was set by the size of a file that nobody could read.
+  var isUnread: Bool { head.byteCount == 0 && offset > 0 }
+
   /// nil if that is no mark.
   init?(_ value: ByteString) {
     let parts = value.text.split(separator: " ", maxSplits: 6, omittingEmptySubsequences: false)
     guard parts.count == 7, parts[0] == "1", let offset = UInt64(parts[1]), let head = FileSample(parts[2]),
-      let tail = FileSample(parts[3]), let time = Int64(parts[5])
+      let tail = FileSample(parts[3]), tail.byteCount <= Self.tailByteCountMax, UInt64(tail.byteCount) <= offset,
+      let time = Int64(parts[5])
     else { return nil }
     self.offset = offset
     self.head = head

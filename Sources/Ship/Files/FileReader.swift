@@ -68,6 +68,8 @@ final class FileReader: SourceReader {
   private var sizeAtEnd: UInt64 = 0
   /// From the place up to here there are only zeros, as far as was looked.
   private(set) var zerosEnd: UInt64 = 0
+  /// The same of the turn right before, which did not come to an end.
+  private var zerosSeen: UInt64 = 0
 
   init(
     _ source: FileSource, _ descriptor: consuming Descriptor, _ identity: OpenFileIdentity, path: String,
@@ -90,7 +92,7 @@ final class FileReader: SourceReader {
     cutter = LineCutter(LineCutter.Configuration())
     begin()
     noteSize()
-    if isNew { source.desk.note(key, timedMark.value) }
+    if isNew, !mark.isInherited { source.desk.note(key, timedMark.value) }
   }
 
   private func begin() {
@@ -149,7 +151,7 @@ final class FileReader: SourceReader {
   private var hasGrown: Bool {
     var status = stat()
     guard let number = descriptor?.number, unsafe fstat(number, &status) == 0 else { return false }
-    return UInt64(clamping: status.st_size) > max(offset, sizeAtEnd)
+    return UInt64(clamping: status.st_size) > max(offset, sizeAtEnd) || isRoomWritten
   }
 
   // MARK: Turns
@@ -255,10 +257,11 @@ final class FileReader: SourceReader {
   /// - Parameter count: how many zeros there are at the place, at least.
   /// - Returns: whether there is more.
   private func skipZeros(_ count: Int, _ number: Int32, _ size: UInt64, into shipment: inout Shipment) -> Bool {
-    let start = max(zerosEnd, offset + UInt64(count))
+    let start = max(zerosSeen, offset + UInt64(count))
+    zerosSeen = 0
     switch FileZeros.behind(number, start, size) {
     case .more(let place):
-      zerosEnd = place
+      (zerosEnd, zerosSeen) = (place, place)
       return true
     case .end:
       zerosEnd = size
@@ -375,7 +378,8 @@ final class FileReader: SourceReader {
     guard isNew else { return }
     isNew = false
     mark = timedMark
-    shipment.begin(key, mark.value)
+    // What another source has read goes before.
+    if mark.isInherited { shipment.set(key, mark.value) } else { shipment.begin(key, mark.value) }
   }
 
   private func storeMark(into shipment: inout Shipment) {
@@ -455,7 +459,9 @@ final class FileReader: SourceReader {
     let waits = [pipeline.deadline, lineSince.map { $0 + source.configuration.lineWait }].compactMap(\.self).min()
     guard let waits else { return }
     timer = source.desk.loop.schedule(after: .nanoseconds(Int64(clamping: waits.nanoseconds(since: now)))) {
-      [unowned self] in source.desk.turn(self)
+      [weak self] in
+      guard let self else { return }
+      source.desk.turn(self)
     }
   }
 
@@ -464,7 +470,7 @@ final class FileReader: SourceReader {
     if let number = descriptor?.number, unsafe fstat(number, &status) != 0 || status.st_nlink == 0 {
       shipment.set(key, nil)
     }
-    cancel()
+    tellDropped(into: &shipment)
     source.ended(self)
   }
 

@@ -43,7 +43,8 @@ extension FileSource {
         """)
     }
     setPolling()
-    watch?.drain()
+    // What appeared since a directory was watched is no file of the first start.
+    if isBegun { watch?.drain() }
   }
 
   /// Says which files cannot come, or not yet: nothing else would.
@@ -96,7 +97,7 @@ extension FileSource {
       return desk.turn(reader)
     }
     if let before = names[path] { detach(before) }
-    if isReadElsewhere(identity, path) { return }
+    if isReadElsewhere(identity, origin ?? path) { return }
     guard makeRoom() else { return cannotOpen(path, SystemError(EMFILE)) }
     let (mark, isNew) = mark(of: identity, descriptor.number, origin ?? path, size: UInt64(clamping: status.st_size))
     let reader = FileReader(self, descriptor, identity, path: path, mark: mark, isNew: isNew)
@@ -106,7 +107,7 @@ extension FileSource {
   }
 
   /// Whether another source reads the file to the same stream.
-  private func isReadElsewhere(_ identity: OpenFileIdentity, _ path: String) -> Bool {
+  func isReadElsewhere(_ identity: OpenFileIdentity, _ path: String) -> Bool {
     let stream = stream(path)
     guard let other = others.lazy.compactMap(\.source).first(where: { $0.readers[identity]?.stream == stream }) else {
       return false
@@ -212,7 +213,7 @@ extension FileSource {
   ) -> (FileMark, isNew: Bool) {
     if let stored = newestMark(of: identity, path) ?? passedOver[key(identity)] {
       // Nobody could read it when its place was set.
-      if stored.head.byteCount == 0, stored.offset > 0, stored.offset <= size {
+      if stored.isUnread, stored.offset <= size {
         return (Self.mark(path, at: Self.lineEnd(descriptor, before: stored.offset), descriptor), true)
       }
       if stored.head.byteCount == 0 || Self.sample(descriptor, 0, stored.head.byteCount) == stored.head {
@@ -232,7 +233,10 @@ extension FileSource {
       guard let mark = desk.bookmark(other.key(identity)).flatMap({ FileMark($0) }),
         other.stream(mark.path) == stream(newest?.path ?? path)
       else { continue }
-      if (mark.time, mark.offset) > (newest?.time ?? .min, newest?.offset ?? 0) { newest = mark }
+      if !mark.isUnread, (mark.time, mark.offset) > (newest?.time ?? .min, newest?.offset ?? 0) {
+        newest = mark
+        newest?.isInherited = true
+      }
     }
     return newest
   }
@@ -255,7 +259,7 @@ extension FileSource {
     var status = stat()
     guard let descriptor = try? PathText.open(path, OpenFileIdentity.pathOnly),
       unsafe fstat(descriptor.number, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size > 0,
-      let identity = OpenFileIdentity(descriptor.number)
+      let identity = OpenFileIdentity(descriptor.number), newestMark(of: identity, path) == nil
     else { return }
     var mark = FileMark()
     mark.path = path
@@ -286,6 +290,7 @@ extension FileSource {
     let start = size - UInt64(count)
     if let order = FileReader.utf16(bytes(descriptor, 0, 2)[...]) {
       let last = bytes(descriptor, start - start % 2, count)
+      guard last.count >= 2 else { return size - size % 2 }
       for index in stride(from: (last.count - 2) / 2 * 2, through: 0, by: -2)
       where last[order ? index + 1 : index] == 10 && last[order ? index : index + 1] == 0 {
         return start - start % 2 + UInt64(index + 2)

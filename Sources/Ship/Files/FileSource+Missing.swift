@@ -91,6 +91,7 @@ extension FileSource {
   func pickUp(
     _ descriptor: consuming Descriptor, _ identity: OpenFileIdentity, _ path: String, firstName: String
   ) -> Bool {
+    if isReadElsewhere(identity, firstName) { return true }
     var status = stat()
     guard unsafe fstat(descriptor.number, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return true }
     let size = UInt64(clamping: status.st_size)

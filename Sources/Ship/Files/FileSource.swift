@@ -148,6 +148,7 @@ package final class FileSource: Source {
     forgetOldMarks()
     forgetTimer = desk.loop.every(Self.forgetInterval) { [weak self] in self?.forgetOldMarks() }
     isBegun = true
+    watch?.drain()
     desk.turn(StartReader(self))
   }
 
@@ -157,14 +158,18 @@ package final class FileSource: Source {
     init(_ source: FileSource) { self.source = source }
 
     func read(into shipment: inout Shipment) -> Bool {
-      for (key, mark) in source.passedOver { shipment.set(key, mark.value) }
-      shipment.begin(source.keyPrefix + "started", "1")
+      finish(into: &shipment)
       source.desk.forget(self)
       return false
     }
 
-    func finish(into shipment: inout Shipment) {}
+    func finish(into shipment: inout Shipment) {
+      for (key, mark) in source.passedOver { shipment.begin(key, mark.value) }
+      shipment.begin(source.keyPrefix + "started", "1")
+    }
   }
+
+  package var isHeldBack: Bool { rate?.isHolding ?? false }
 
   package func end() {
     watch?.cancel()
@@ -226,6 +231,8 @@ package final class FileSource: Source {
   }
 
   func ended(_ reader: FileReader) {
+    reader.cancel()
+    rate?.forget(reader)
     readers[reader.identity] = nil
     if newest[reader.stream]?.reader === reader { newest[reader.stream] = nil }
     for (path, other) in names where other === reader { names[path] = nil }

@@ -57,6 +57,8 @@ package final class JournalSource: Source, SourceReader {
     desk.turn(self)
   }
 
+  package var isHeldBack: Bool { rate?.isHolding ?? false }
+
   package func end() {
     watch?.cancel()
     watch = nil
