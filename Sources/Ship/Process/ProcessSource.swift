@@ -75,9 +75,19 @@ package final class ProcessSource: Source {
     guard let reader else { return }
     reader.childEnded(code)
     guard reader.isToEnd else { return }
-    // Even if nothing more can be read, since the spool is full.
-    loop?.schedule(after: ProcessReader.quietDuration * 2) { [weak self] in self?.finish(code) }
+    endSoon(code, seen: nil, after: ProcessReader.quietDuration * 2)
   }
+
+  /// Ends it even if nothing more can be read, since the spool is full: when its reader had no turn between two looks.
+  private func endSoon(_ code: Int32, seen: Int?, after delay: Duration) {
+    loop?.schedule(after: delay) { [weak self] in
+      guard let self, onEnd != nil, let reader else { return }
+      guard reader.turnCount == seen else { return endSoon(code, seen: reader.turnCount, after: Self.lookInterval) }
+      finish(code)
+    }
+  }
+
+  private static let lookInterval = Duration.milliseconds(200)
 
   private func finish(_ code: Int32) {
     onEnd?(code)
@@ -113,6 +123,7 @@ final class ProcessReader: SourceReader {
   var isToEnd = false
   private var exitCode: Int32?
   private var hasReadSinceExit = false
+  private(set) var turnCount = 0
   private var hasEnded = false
   private let onEnd: (Int32) -> Void
   private(set) var timeLast: Int64 = 0
@@ -197,6 +208,7 @@ final class ProcessReader: SourceReader {
 
   func read(into shipment: inout Shipment) -> Bool {
     guard !hasEnded else { return false }
+    turnCount += 1
     // stderr first: what it says of what comes next is there before it.
     let mayHaveMore = readOnce(&errors, &shipment)
     if readOnce(&output, &shipment) || mayHaveMore { return true }
