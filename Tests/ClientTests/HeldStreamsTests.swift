@@ -37,4 +37,75 @@ import Testing
     held.permit(web, telling: note)
     #expect(events.withLock { $0 } == ["web held", "db held", "web released", "db released", "web held"])
   }
+
+  // MARK: In the queue
+
+  /// An answer that waits for rights.
+  private struct Waiting: AppendAnswer {
+    let waitsForPermission = true
+    func acknowledged(_ incarnation: Incarnation, _ range: ClosedRange<UInt64>, isDuplicate: Bool) {}
+    func refused(_ error: LogError) {}
+    func failed(_ error: LogError) {}
+  }
+
+  private let start = MonotonicTime(nanoseconds: 1_000_000_000)
+  private let forbidden = Refusal(.forbidden, "a test")
+
+  /// A queue with three batches of one stream.
+  private func queue() -> AppendQueue {
+    var queue = AppendQueue()
+    let key = AppendQueue.Key(producer: ProducerID(high: 1, low: 1), stream: web)
+    for number: UInt64 in 1...3 {
+      queue.append(
+        NumberedBatch(
+          key: key, number: number, content: .batch("x", entryCount: 1), answer: Waiting(), cost: 0))
+    }
+    return queue
+  }
+
+  /// Sends what may be sent; ids count from `id`.
+  private func sendAll(_ queue: inout AppendQueue, from id: UInt32) -> [UInt64] {
+    var numbers: [UInt64] = []
+    while let next = queue.next(inFlightCountMax: 32, fits: { _ in true }) {
+      queue.sent(next, id: id + UInt32(numbers.count))
+      numbers.append(next.number)
+    }
+    return numbers
+  }
+
+  /// Refuses what is in flight, and finds when it is sent again.
+  private func refuse(
+    _ queue: inout AppendQueue, _ ids: ClosedRange<UInt32>, _ refusal: Refusal, at time: MonotonicTime
+  ) -> Duration? {
+    for id in ids { _ = queue.refused(id, refusal, now: time) { _, least in least ?? .zero } }
+    return queue.resume(now: time).map { .nanoseconds(Int64($0.nanoseconds(since: time))) }
+  }
+
+  @Test func `what is held back waits a second and then twice as long each time, whatever was refused before`() {
+    var queue = queue()
+    var time = start
+    // Refusals for now say nothing of how long it waits for a right.
+    for round in 0..<8 {
+      #expect(sendAll(&queue, from: 1) == [1, 2, 3], "round \(round)")
+      _ = refuse(&queue, 1...3, Refusal(.overloaded, "a test", isRetryable: true), at: time)
+    }
+    #expect(sendAll(&queue, from: 1) == [1, 2, 3])
+    #expect(queue.hasPostponed)
+    // All that was in flight is one try.
+    #expect(refuse(&queue, 1...3, forbidden, at: time) == .seconds(1))
+    #expect(!queue.hasPostponed)
+    for seconds: Int64 in [2, 4, 8, 16, 32, 60, 60] {
+      time = time + .seconds(60)
+      _ = queue.resume(now: time)
+      // The first one alone: those behind it would be refused as well.
+      #expect(sendAll(&queue, from: 1) == [1])
+      #expect(refuse(&queue, 1...1, forbidden, at: time) == .seconds(seconds))
+    }
+    time = time + .seconds(60)
+    _ = queue.resume(now: time)
+    #expect(sendAll(&queue, from: 1) == [1])
+    _ = queue.acknowledge(1)
+    #expect(sendAll(&queue, from: 2) == [2, 3])
+    #expect(refuse(&queue, 2...3, forbidden, at: time) == .seconds(1))
+  }
 }

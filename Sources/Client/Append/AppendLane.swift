@@ -23,6 +23,8 @@ struct AppendLane {
   private struct Recovery {
     /// Nothing is sent before this moment.
     var readyAt: MonotonicTime
+    /// Whether a batch was held back.
+    var isHeld = false
   }
 
   private(set) var batches = Deque<NumberedBatch>()
@@ -32,6 +34,9 @@ struct AppendLane {
   private var recovery: Recovery?
   /// Refusals since the last acknowledgement.
   private(set) var attempt = 0
+  /// How often its batches were held back since the last answer of another kind. Until then its first batch goes alone:
+  /// what would be refused with it is not sent each time.
+  private var heldCount = 0
 
   var isEmpty: Bool { batches.isEmpty }
   var isRecovering: Bool { recovery != nil }
@@ -40,7 +45,8 @@ struct AppendLane {
 
   /// The next batch to send, if one may be sent.
   func next(inFlightCountMax: Int) -> NumberedBatch? {
-    guard recovery == nil, nextOffset < batches.count, inFlightCount < inFlightCountMax else { return nil }
+    guard recovery == nil, nextOffset < batches.count, inFlightCount < (heldCount > 0 ? 1 : inFlightCountMax)
+    else { return nil }
     let batch = batches[nextOffset]
     // After a number that was given up, a batch can be stored only once it is the first: then its floor is its own
     // number.
@@ -73,6 +79,7 @@ struct AppendLane {
   }
 
   private mutating func settle(_ number: UInt64) -> NumberedBatch? {
+    heldCount = 0
     inFlightCount -= 1
     guard let offset = offset(of: number) else { return nil }
     if offset < nextOffset { nextOffset -= 1 }
@@ -92,12 +99,24 @@ struct AppendLane {
     if recovery != nil, refusal.code == .outOfOrder { return false }
     let readyAt = now + delay(attempt)
     if let recovery {
-      self.recovery = Recovery(readyAt: max(recovery.readyAt, readyAt))
+      self.recovery?.readyAt = max(recovery.readyAt, readyAt)
       return false
     }
     attempt += 1
     recovery = Recovery(readyAt: readyAt)
     return true
+  }
+
+  /// A batch was refused until somebody mends the reason.
+  ///
+  /// - Parameter delay: the wait, from the number of earlier tries that were held back.
+  mutating func holdBack(_ number: UInt64, _ refusal: Refusal, now: MonotonicTime, delay: (Int) -> Duration) {
+    inFlightCount -= 1
+    if let offset = offset(of: number) { batches[offset].refused(refusal) }
+    // All that was in flight at once is one try.
+    if recovery?.isHeld != true || heldCount == 0 { heldCount += 1 }
+    let readyAt = now + delay(heldCount - 1)
+    recovery = Recovery(readyAt: max(recovery?.readyAt ?? readyAt, readyAt), isHeld: true)
   }
 
   /// Begins to send again if the wait is over.

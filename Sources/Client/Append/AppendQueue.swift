@@ -139,9 +139,10 @@ struct AppendQueue {
     _ id: UInt32, _ refusal: Refusal, now: MonotonicTime, delay: (Int, Duration?) -> Duration
   ) {
     guard let flight = inFlight.removeValue(forKey: id) else { return }
-    _ = lanes[flight.key]?.postpone(flight.number, refusal, now: now) { attempt in
-      delay(attempt, min(Self.heldDelayFirst * (1 << min(attempt, 10)), Self.heldDelayMax))
+    lanes[flight.key]?.holdBack(flight.number, refusal, now: now) { heldCount in
+      delay(heldCount, min(Self.heldDelayFirst * (1 << min(heldCount, 10)), Self.heldDelayMax))
     }
+    postponed.remove(flight.key)
     settled(flight.key)
   }
 
