@@ -108,4 +108,51 @@ import Testing
     #expect(sendAll(&queue, from: 2) == [2, 3])
     #expect(refuse(&queue, 2...3, forbidden, at: time) == .seconds(1))
   }
+
+  // MARK: In the producer
+
+  @Test func `a stream whose batch an earlier process had answered is released, and one that is sealed is not`() throws
+  {
+    let events = Mutex<[String]>([])
+    var windows = SendWindows(handedByteCountMax: 1, waitsForPermission: true) { event in
+      switch event {
+      case .heldBack(let stream, _): events.withLock { $0.append("\(stream) held") }
+      case .released(let stream): events.withLock { $0.append("\(stream) released") }
+      default: events.withLock { $0.append("\(event)") }
+      }
+    }
+    let db = StreamName("db")
+    let answers = AnswerBox(wake: ProducerWake())
+    func hand(_ stream: StreamName, _ id: Int64) -> HandedBatch? {
+      windows.serve(CollectionOfOne(stream))
+      guard let next = windows.nextStream() else { return nil }
+      let key = AppendQueue.Key(producer: ProducerID(high: 1, low: 1), stream: next)
+      let batch = BacklogBatch(id: id, key: key, number: 1, content: .batch("x", entryCount: 1), entryCount: 1)
+      let batches = windows.hand(next) {
+        $0 < id ? [batch] : []
+      } handed: { batch in
+        HandedBatch(batch, shares: [], answers: answers, waitsForPermission: true)
+      }
+      return batches.first?.answer as? HandedBatch
+    }
+    let error = LogError(Refusal(.forbidden, "a test"))
+    let first = try #require(hand(web, 1))
+    #expect(windows.isBusy)
+    _ = windows.take(BatchAnswer(batch: first, outcome: .heldBack(error)), isOwn: false)
+    #expect(windows.isHeld(web) && !windows.isBusy)
+    let second = try #require(hand(db, 2))
+    _ = windows.take(BatchAnswer(batch: second, outcome: .heldBack(error)), isOwn: true)
+    let passed = LogError(Refusal(.outOfOrder, "a test", expected: 9))
+    guard case .acknowledged = windows.take(BatchAnswer(batch: first, outcome: .refused(passed)), isOwn: false) else {
+      Issue.record("what an earlier process had answered counts as refused")
+      return
+    }
+    let sealed = LogError(Refusal(.streamSealed, "a test"))
+    guard case .refused = windows.take(BatchAnswer(batch: second, outcome: .refused(sealed)), isOwn: true) else {
+      Issue.record("what is refused for good counts as something else")
+      return
+    }
+    #expect(!windows.isHeld(web) && !windows.isHeld(db) && windows.answered == [1, 2])
+    #expect(events.withLock { $0 } == ["web held", "db held", "web released"])
+  }
 }

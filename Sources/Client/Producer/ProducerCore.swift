@@ -35,20 +35,9 @@ actor ProducerCore {
   private var idStoredLast = Int64.max
   /// The first batch that this producer has stored: those before are an earlier one's.
   private var idStoredFirst = Int64.max
-  private var windows: [StreamName: SendWindow] = [:]
-  /// Streams that may have something to hand over, in the order of their turns.
-  private var streamsToServe = UniqueQueue<StreamName>()
-  /// Bytes that were handed to the client and have no answer yet.
-  private var handedByteCount = 0
+  private var sending: SendWindows
   /// The waiters for batches in the backlog that have not been handed over.
   private var shares: [StreamName: [Int64: [Share]]] = [:]
-  /// What is handed over of them is not in `handedByteCount`, so that other streams go on.
-  private var held = HeldStreams()
-  /// Answered batches that are still in the backlog. A window that begins anew skips them: otherwise they would be
-  /// answered and counted twice.
-  private var answered: Set<Int64> = []
-  /// Their streams: removing them may let others into a window.
-  private var answeredStreams: Set<StreamName> = []
 
   private var flushes: [UInt64: Flush] = [:]
   private var flushKeyLast: UInt64 = 0
@@ -83,14 +72,14 @@ actor ProducerCore {
     self.backlogByteCountMax = backlogByteCountMax
     self.client = client
     self.configuration = configuration
+    sending = SendWindows(
+      handedByteCountMax: configuration.handedByteCountMax, waitsForPermission: configuration.waitsForPermission,
+      onEvent: configuration.onEvent)
   }
 
   private var isDurable: Bool { configuration.spool != nil }
 
   var waitingShareCount: Int { shares.values.reduce(0) { $0 + $1.values.reduce(0) { $0 + $1.count } } }
-
-  /// Whether the client has enough.
-  private var isBusy: Bool { handedByteCount >= configuration.handedByteCountMax }
 
   /// Sends what an earlier producer has left in the spool.
   func begin() {
@@ -99,7 +88,7 @@ actor ProducerCore {
       counts.restored += restored.entryCount
       counts.waitingByteCount = restored.byteCount
     }
-    streamsToServe.append(backlog.streams)
+    sending.serve(backlog.streams)
     if let age = configuration.spool?.ageMax {
       dropOld()
       ageTimer = loop.every(min(max(age / 10, .seconds(1)), .seconds(60))) {
@@ -125,38 +114,15 @@ actor ProducerCore {
     var failure: LogError?
     for answer in answers.take() {
       let (stream, entryCount) = (answer.batch.stream, UInt64(answer.batch.entryCount))
-      if case .heldBack(let error) = answer.outcome {
-        // The client keeps the stream's window and sends it again now and then.
-        handedByteCount -= held.hold(stream, windows[stream], error, telling: configuration.onEvent)
-        continue
-      }
-      streamsToServe.append(stream)
-      if !held.answered(answer.batch.id) { handedByteCount -= answer.batch.byteCount }
-      switch answer.outcome {
+      switch sending.take(answer, isOwn: answer.batch.id >= idStoredFirst) {
       case .heldBack: break
       case .acknowledged:
         failureCount = 0
-        if configuration.waitsForPermission { held.permit(stream, telling: configuration.onEvent) }
-        windows[stream]?.answered(answer.batch.id)
-        answered.insert(answer.batch.id)
-        answeredStreams.insert(stream)
         intake.count { $0.answer(entryCount, \.acknowledged) }
       case .refused(let error):
-        held.end(stream)
-        windows[stream]?.answered(answer.batch.id)
-        answered.insert(answer.batch.id)
-        answeredStreams.insert(stream)
-        if error.code == .refused(.outOfOrder), answer.batch.id < idStoredFirst {
-          // An earlier process had its answer, and did not come to note it.
-          intake.count { $0.answer(entryCount, \.acknowledged) }
-          continue
-        }
         intake.count { $0.answer(entryCount, \.refused) }
         configuration.onEvent?(.refused(stream: stream, entryCount: entryCount, error: error))
-      case .failed(let error):
-        held.forget(stream)
-        windows[stream]?.failed(answer.batch.id)
-        failure = error
+      case .failed(let error): failure = error
       }
     }
     if let failure { sendingFailed(failure) }
@@ -175,13 +141,12 @@ actor ProducerCore {
 
   /// Once the client has answered for everything, hands it over again after a wait.
   private func retryLater(_ retryAfter: Duration?) {
-    guard retryTimer == nil, !isClientClosed, windows.values.contains(where: \.isStuck) else { return }
+    guard retryTimer == nil, !isClientClosed, sending.isAnyStuck else { return }
     let delay = client.retryDelay(attempt: failureCount, retryAfter: retryAfter)
     failureCount += 1
     retryTimer = loop.schedule(after: delay) {
       self.retryTimer = nil
-      self.windows = self.windows.filter { !$0.value.isStuck }
-      self.streamsToServe.append(self.backlog.streams)
+      self.sending.beginAgain(self.backlog.streams)
       self.work()
     }
   }
@@ -189,9 +154,7 @@ actor ProducerCore {
   /// Fails those who wait for batches in the backlog. The batches are kept.
   private func failWaiters(_ error: LogError) {
     for stream in shares.keys.sorted() { failWaiters(of: stream, error) }
-    for stream in windows.keys.sorted() {
-      for id in windows[stream]?.handed.keys.sorted() ?? [] { windows[stream]?.handed[id]?.failWaiters(error) }
-    }
+    sending.failWaiters(error)
   }
 
   /// Fails those who wait for batches that have not been handed over, up to `idLast`.
@@ -214,7 +177,7 @@ actor ProducerCore {
     for entries in entries {
       // Batches in the window were handed over, or their waiters have failed already.
       failWaiters(of: entries.stream, through: entries.idLast, .queueFull)
-      streamsToServe.append(entries.stream)
+      sending.serve(CollectionOfOne(entries.stream))
       intake.count { $0.dropped += entries.entryCount }
       configuration.onEvent?(
         .dropped(stream: entries.stream, entryCount: entries.entryCount, reason: entries.reason))
@@ -258,7 +221,7 @@ extension ProducerCore {
   }
 
   private var mustRemove: Bool {
-    !answered.isEmpty && (!isDurable || answered.count > Self.answeredCountKept || !flushes.isEmpty)
+    !sending.answered.isEmpty && (!isDurable || sending.answered.count > Self.answeredCountKept || !flushes.isEmpty)
   }
 
   private func take() {
@@ -270,7 +233,7 @@ extension ProducerCore {
       ? .begun(
         before: MonotonicTime(
           nanoseconds: now.nanoseconds - min(UInt64(clamping: configuration.linger.nanoseconds), now.nanoseconds)),
-        windows: windows, full: isDurable ? .max : Limits.producerBatchCountMax, isBusy: isBusy) : .all
+        windows: sending.windows, full: isDurable ? .max : Limits.producerBatchCountMax, isBusy: sending.isBusy) : .all
     let (drafts, begunFirst) = intake.take(byteCountMax: isFull ? 0 : Self.takenByteCountMax, due)
     unstored = drafts.map { $0.encode(with: compressor) }
     if !drafts.isEmpty { intake.giveBack(drafts) }
@@ -295,17 +258,16 @@ extension ProducerCore {
       return true
     }
     keepLittleByLittle()
-    if !unstored.isEmpty || !answered.isEmpty { storeFailed(failure) }
+    if !unstored.isEmpty || !sending.answered.isEmpty { storeFailed(failure) }
     return unstored.isEmpty
   }
 
   /// Stores one by one, groups whole, what a nearly full disk does not take at once: each answered batch that is
   /// removed makes room for others.
   private func keepLittleByLittle() {
-    for id in answered.sorted() {
+    for id in sending.answered.sorted() {
       do throws(LogError) { _ = try backlog.store([], removing: [id]) } catch { return }
-      answered.remove(id)
-      streamsToServe.append(answeredStreams.sorted())
+      sending.removed(id)
     }
     while let end = unstored.firstIndex(where: { !$0.isFollowed }), keep(Array(unstored[...end])) == nil {
       unstored.removeSubrange(...end)
@@ -322,12 +284,10 @@ extension ProducerCore {
 
   /// - Returns: why it failed, if it did.
   private func keep(_ batches: [EncodedBatch]) -> LogError? {
-    guard !batches.isEmpty || !answered.isEmpty else { return nil }
+    guard !batches.isEmpty || !sending.answered.isEmpty else { return nil }
     let ids: [Int64]
-    do throws(LogError) { ids = try backlog.store(batches, removing: answered.sorted()) } catch { return error }
-    answered = []
-    streamsToServe.append(answeredStreams.sorted())
-    answeredStreams = []
+    do throws(LogError) { ids = try backlog.store(batches, removing: sending.answered.sorted()) } catch { return error }
+    sending.removedAnswered()
     removalTimer?.cancel()
     removalTimer = nil
     // Set before anybody learns that their entries were accepted. With `dropOldest`, room is made first.
@@ -339,7 +299,7 @@ extension ProducerCore {
     }
     for (id, batch) in zip(ids, batches) {
       idStoredLast = id
-      streamsToServe.append(batch.stream)
+      sending.serve(CollectionOfOne(batch.stream))
       for share in batch.shares { share.pending.accepted() }
       let waiting = batch.shares.filter(\.pending.wantsReceipt)
       if !waiting.isEmpty { shares[batch.stream, default: [:]][id] = waiting }
@@ -369,15 +329,15 @@ extension ProducerCore {
   private func serve() {
     var batches: [NumberedBatch] = []
     var unread: [StreamName] = []
-    while !isBusy, let stream = streamsToServe.popFirst() {
+    while let stream = sending.nextStream() {
       do throws(LogError) { batches += try nextBatches(of: stream) } catch {
         unread.append(stream)
         storeFailed(error)
       }
     }
-    streamsToServe.append(unread)
+    sending.serve(unread)
     if !batches.isEmpty { client.append(batches) }
-    if !answered.isEmpty, removalTimer == nil {
+    if !sending.answered.isEmpty, removalTimer == nil {
       removalTimer = loop.schedule(after: Self.removalDelay) {
         self.removalTimer = nil
         self.commit()
@@ -387,23 +347,14 @@ extension ProducerCore {
   }
 
   private func nextBatches(of stream: StreamName) throws(LogError) -> [NumberedBatch] {
-    var window = windows[stream] ?? SendWindow()
-    guard !window.hasFailed, !held.contains(stream) else { return [] }
-    let isProbe = configuration.waitsForPermission && held.isProbe(stream)
-    if isProbe, window.handedCount > 0 { return [] }
-    var batches: [NumberedBatch] = []
-    for batch in try backlog.window(of: stream, after: window.idLast) where !answered.contains(batch.id) {
-      if isProbe, !batches.isEmpty { break }
-      let shares = shares[stream]?.removeValue(forKey: batch.id) ?? []
-      let answer = HandedBatch(
-        batch, shares: shares, answers: answers, waitsForPermission: configuration.waitsForPermission)
-      window.hand(answer)
-      handedByteCount += answer.byteCount
-      batches.append(
-        NumberedBatch(key: batch.key, number: batch.number, content: batch.content, answer: answer, cost: 0))
+    let batches = try sending.hand(stream) { id throws(LogError) in
+      try backlog.window(of: stream, after: id)
+    } handed: { batch in
+      HandedBatch(
+        batch, shares: shares[stream]?.removeValue(forKey: batch.id) ?? [], answers: answers,
+        waitsForPermission: configuration.waitsForPermission)
     }
     if shares[stream]?.isEmpty == true { shares[stream] = nil }
-    windows[stream] = window.handed.isEmpty ? nil : window
     return batches
   }
 }
@@ -435,13 +386,13 @@ extension ProducerCore {
       guard var flush = flushes[key] else { continue }
       if flush.id == nil, unstored.isEmpty, intake.ordinalOldest ?? .max > flush.ordinal { flush.id = idStoredLast }
       flushes[key] = flush
-      guard let id = flush.id, answered.isEmpty else {
+      guard let id = flush.id, sending.answered.isEmpty else {
         if isClientClosed, isFull { endFlush(key, false) }
         continue
       }
       if backlog.oldestID.map({ $0 > id }) ?? true {
         endFlush(key, true)
-      } else if isClientClosed || backlog.streams.allSatisfy({ held.contains($0) }) {
+      } else if isClientClosed || backlog.streams.allSatisfy({ sending.isHeld($0) }) {
         // Nothing else moves before somebody has mended the reason.
         endFlush(key, false)
       }
@@ -486,7 +437,7 @@ extension ProducerCore {
     for timer in [lingerTimer, removalTimer, storeTimer, retryTimer, ageTimer] { timer?.cancel() }
     isOver = true
     answers.close()
-    client.withdraw(Set(windows.values.flatMap { $0.handed.values.map(\.key) }))
+    client.withdraw(sending.handedKeys)
     for batch in unstored { for share in batch.shares { share.pending.rejected(.producerClosed) } }
     failWaiters(LogError.producerClosed.afterSending(true))
     backlog.close()
