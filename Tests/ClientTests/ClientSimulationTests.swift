@@ -14,7 +14,9 @@ import Testing
   }
 
   /// Seeds that once found something.
-  private static let found: [UInt64] = [968_377_278, 665_410_477, 472_412_265, 56_383_158, 554_008_237, 920_432_464]
+  private static let found: [UInt64] = [
+    968_377_278, 665_410_477, 472_412_265, 56_383_158, 554_008_237, 920_432_464, 3_113_903, 480_044_191,
+  ]
 
   private static func number(_ variable: String) -> UInt64? {
     getenv(variable).flatMap { UInt64(String(cString: $0)) }
@@ -37,6 +39,7 @@ import Testing
     }
     print(tally)
     #expect(tally.renewalCount > 0 || seeds.count < 100, "no token was ever renewed")
+    #expect(tally.releasedCount > 0 || seeds.count < 100, "nothing that was held back was ever released")
   }
 
   @Test func `one seed gives one trace`() throws {
@@ -72,6 +75,9 @@ import Testing
     Canary("the client renumbers what it sends again", .storedOnce, .init(client: .renumbersAfterReconnect)),
     Canary("the client raises its floor over what has no answer", .storedOnce, .init(client: .raisesFloorEarly)),
     Canary("the spool lets more out than a mark remembers", .storedOnce, .init(ignoresWindow: true)),
+    Canary("the client gives up what is held back", .storedOnce, .init(client: .givesUpHeld)),
+    Canary("the client sends what is behind a held batch first", .order, .init(client: .passesOverHeld)),
+    Canary("the producer waits for a stream that is held back", .nobodyWaitsForEver, .init(waitsForHeld: true)),
     Canary("the server passes over entries", .noSilentGap, .init(server: .hidesEntries)),
     Canary("the server says that a removed range is shorter than it is", .noSilentGap, .init(server: .skipsTooShort)),
     Canary("the server does not say what was removed", .noSilentGap, .init(server: .hidesDeletions)),

@@ -25,6 +25,9 @@ extension ModelServer {
 
   func enqueue(_ waiting: Waiting) {
     let connection = waiting.connection
+    if let refusal = refusalForRights(waiting.item) {
+      return send(connection.session.refuse(waiting.id, refusal), connection)
+    }
     if overload > 0, simulation.chance(overload) {
       let refusal = Refusal(.overloaded, "for a moment", isRetryable: true, retryAfterMilliseconds: 10)
       return send(connection.session.refuse(waiting.id, refusal), connection)
@@ -40,6 +43,13 @@ extension ModelServer {
     }
     queue.append(waiting)
     if !isCommitting { beginGroup() }
+  }
+
+  /// A producer without the right may not append to a stream, or not to one more.
+  private func refusalForRights(_ item: ModelDisk.Item) -> Refusal? {
+    guard withheld[item.stream]?.contains(item.producer) == true else { return nil }
+    let isNew = memory.stream(item.stream) == nil
+    return isNew && rightsDice.chance(2) ? Refusal(.tooManyStreams, "one too many") : Refusal(.forbidden, "no right")
   }
 
   func enqueue(_ waiting: WaitingDeletion) {

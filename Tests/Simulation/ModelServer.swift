@@ -56,6 +56,10 @@ final class ModelServer {
   var handedToken = "0"
   /// For what concerns tokens, so that worlds without rotations stay what they are.
   var tokenDice: SeededGenerator
+  /// The producers that may not append to a stream now.
+  var withheld: [StreamName: Set<ProducerID>] = [:]
+  /// For what concerns rights, so that worlds without such producers stay what they are.
+  var rightsDice: SeededGenerator
   /// How often a connection went on with another token.
   var renewalCount = 0
   /// Batches that are wrong, by their checks.
@@ -65,6 +69,7 @@ final class ModelServer {
     self.simulation = simulation
     self.welcome = welcome
     tokenDice = simulation.random
+    rightsDice = simulation.random
     store = ModelStore(simulation)
     hub = Self.hub(store, simulation)
   }

@@ -15,6 +15,8 @@ final class Checker {
     let count: UInt64
     /// Whether the server refuses it as wrong.
     let isBad: Bool
+    /// Whether it waits for a right that the server refuses.
+    let waitsForPermission: Bool
     var stored: Place?
     var error: LogError?
     struct Place: Equatable {
@@ -27,12 +29,15 @@ final class Checker {
     /// The process that knew its outcome is gone.
     var isForgotten = false
 
-    init(key: AppendQueue.Key, place: Int, check: UInt64, count: UInt64, isBad: Bool) {
+    init(
+      key: AppendQueue.Key, place: Int, check: UInt64, count: UInt64, isBad: Bool, waitsForPermission: Bool
+    ) {
       self.key = key
       self.place = place
       self.check = check
       self.count = count
       self.isBad = isBad
+      self.waitsForPermission = waitsForPermission
     }
 
     var isAnswered: Bool { stored != nil || error != nil || isForgotten }
@@ -53,6 +58,9 @@ final class Checker {
     var endCount = 0
     var lostConnectionCount = 0
     var renewalCount = 0
+    /// How often a stream was held back, and how often one was accepted again.
+    var heldCount = 0
+    var releasedCount = 0
 
     static func += (left: inout Tally, right: Tally) {
       left.storedCount += right.storedCount
@@ -67,6 +75,8 @@ final class Checker {
       left.endCount += right.endCount
       left.lostConnectionCount += right.lostConnectionCount
       left.renewalCount += right.renewalCount
+      left.heldCount += right.heldCount
+      left.releasedCount += right.releasedCount
     }
   }
 
@@ -91,12 +101,12 @@ final class Checker {
 
   // MARK: - Appending
 
-  func handOver(_ batch: Batch, to key: AppendQueue.Key) -> Handed {
+  func handOver(_ batch: Batch, to key: AppendQueue.Key, waitsForPermission: Bool) -> Handed {
     let place = counts[key, default: 0]
     counts[key] = place + 1
     let new = Handed(
       key: key, place: place, check: batch.header.check, count: UInt64(batch.header.count),
-      isBad: server.badChecks.contains(batch.header.check))
+      isBad: server.badChecks.contains(batch.header.check), waitsForPermission: waitsForPermission)
     handed.append(new)
     handedByCheck[new.check] = new
     return new
@@ -132,7 +142,7 @@ final class Checker {
       switch error.code {
       case .refused(.badBatch): batch.isBad
       case .refused(.streamSealed): server.disk.streams.contains { $0.name == batch.key.stream && $0.isSealed }
-      case .refused(.forbidden): true
+      case .refused(.forbidden): !batch.waitsForPermission
       // Given up by the previous process, which ended before it could record that. Or stored, and deleted with its
       // stream: the mark of the next one does not know it.
       case .refused(.outOfOrder):

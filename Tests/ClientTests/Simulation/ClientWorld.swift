@@ -9,7 +9,9 @@ final class ClientWorld {
   struct Defects {
     var server: ModelServer.Defect?
     var client: VirtualClient.Defect?
+    /// Of the producers.
     var ignoresWindow = false
+    var waitsForHeld = false
   }
 
   /// The outcome of a run, to be compared with another run of the same seed.
@@ -48,6 +50,7 @@ final class ClientWorld {
       for batch in BatchPool.all where batch.header.check % 11 == 3 { server.badChecks.insert(batch.header.check) }
     }
     for index in 0..<simulation.draw(1...3) { sites.append(site(index, defects)) }
+    planRights()
     if simulation.chance(2) { planRemovals(simulation.draw(1...8)) }
     planFaults(Weather.allCases[simulation.draw(0...Weather.allCases.count - 1)])
     if simulation.chance(3) {
@@ -74,9 +77,13 @@ final class ClientWorld {
       let stream = streams[simulation.draw(0...streams.count - 1)]
       // Many at once, and a disk that is slow to record their answers.
       let isBusy = simulation.chance(5)
+      // Those that wait for rights have something for each stream, so that the others can go on.
+      let waitsForPermission = spooled != nil && server.rightsDice.chance(2)
       let producer = ModelProducer(
-        simulation, checker, stream: stream, spooled: spooled, noteMilliseconds: isBusy ? 600 : 30)
+        simulation, checker, streams: waitsForPermission ? streams : [stream], spooled: spooled,
+        waitsForPermission: waitsForPermission, noteMilliseconds: isBusy ? 600 : 30)
       producer.ignoresWindow = defects.ignoresWindow
+      producer.waitsForHeld = defects.waitsForHeld
       producers.append(producer)
       planHandOvers(producer, isBusy: isBusy)
     }
@@ -128,6 +135,22 @@ final class ClientWorld {
       start: start, end: end, isReverse: isReverse, window: window,
       paceMilliseconds: simulation.chance(8) ? 60 : simulation.draw(0...15), limits: limits,
       isPaging: isPaging)
+  }
+
+  /// The rights of producers that wait for them go and come at any moment, and some only when all else is done.
+  private func planRights() {
+    for producer in sites.flatMap(\.producers) where producer.waitsForPermission {
+      guard let id = producer.spooled else { continue }
+      for stream in streams where server.rightsDice.chance(2) {
+        for _ in 0..<Int.random(in: 1...3, using: &server.rightsDice) {
+          let from = UInt64.random(in: 0...UInt64(Self.faultyMilliseconds) - 100, using: &server.rightsDice)
+          let milliseconds = UInt64.random(in: 1...1500, using: &server.rightsDice)
+          simulation.at(from) { [unowned self] in server.withheld[stream, default: []].insert(id) }
+          guard !server.rightsDice.chance(3) else { continue }
+          simulation.at(from + milliseconds) { [unowned self] in _ = server.withheld[stream]?.remove(id) }
+        }
+      }
+    }
   }
 
   /// Retention and deletions, at any moment.
@@ -232,6 +255,7 @@ final class ClientWorld {
     simulation.run(until: Self.endMilliseconds) { isOver }
     simulation.stop()
     checker.tally.renewalCount = server.renewalCount
+    for producer in sites.flatMap(\.producers) where checker.violations.isEmpty { producer.checkReports() }
     checker.check(sites.flatMap(\.readers), isCutShort: !checker.violations.isEmpty)
     return Outcome(
       traceHash: simulation.traceHash, traceCount: simulation.traceCount, milliseconds: simulation.milliseconds,
@@ -241,6 +265,7 @@ final class ClientWorld {
 
   /// Whether all is done is checked only now and then, since it takes a while.
   private func look() {
+    if sites.allSatisfy({ $0.client != nil && $0.isDone(exceptFor: server.withheld) }) { server.withheld = [:] }
     isOver = sites.allSatisfy { $0.client != nil && $0.isDone } || !checker.violations.isEmpty
     if !isOver { simulation.after(50...50) { [unowned self] in look() } }
   }

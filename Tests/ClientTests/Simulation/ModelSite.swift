@@ -35,6 +35,11 @@ final class ModelSite {
   }
 
   var client: VirtualClient? { clients.last.flatMap { $0.isEnded ? nil : $0 } }
+  /// Whether the streams that keep their right are done, which must not wait for the others.
+  func isDone(exceptFor withheld: [StreamName: Set<ProducerID>]) -> Bool {
+    producers.allSatisfy { $0.isDone(exceptFor: withheld) }
+  }
+
   var isDone: Bool { producers.allSatisfy(\.isDone) && readers.allSatisfy { checker.isComplete($0) } }
 
   func start() {

@@ -61,6 +61,9 @@ extension VirtualClient {
     if laneCount > Int(welcome.producerBatchCountMax) {
       checker.violate(.bounded, "\(name) has \(laneCount) batches for one stream in flight")
     }
+    if laneCount > 1, heldKeys.contains(key) {
+      checker.violate(.bounded, "\(name) sends more than the first batch of \(key.stream), which is held back")
+    }
     let byteCount = flights.values.reduce(0) { $0 + $1.byteCount }
     if flights.count > Int(welcome.appendBatchCountMax)
       || (flights.count > 1 && byteCount > Int(welcome.appendByteCountMax))
@@ -70,15 +73,29 @@ extension VirtualClient {
   }
 
   func acknowledged(_ id: UInt32, _ stored: ClientSession.Stored) {
-    flights[id] = nil
+    if let flight = flights.removeValue(forKey: id) { heldKeys.remove(flight.key) }
     appends.acknowledge(id)?.answer.acknowledged(stored)
   }
 
   func appendRefused(_ id: UInt32, _ refusal: Refusal) {
     flights[id] = nil
+    if defect == .passesOverHeld, refusal.code == .forbidden,
+      let batch = appends.giveUp(id, refusal, now: simulation.now)
+    {
+      // It goes under another identity, and what is behind it does not wait.
+      return later(.seconds(1)) { [unowned self] in append(batch.content, to: batch.key.stream, answer: batch.answer) }
+    }
     let outcome = appends.refused(id, refusal, now: simulation.now) { attempt, retryAfter in
       Self.backoff.delay(attempt: attempt, retryAfter: retryAfter, random: random)
     }
-    if case .givenUp(let item, let error) = outcome { item.answer.refused(error) }
+    switch outcome {
+    case .givenUp(let batch, let error):
+      heldKeys.remove(batch.key)
+      batch.answer.refused(error)
+    case .heldBack(let batch, let error):
+      heldKeys.insert(batch.key)
+      if defect == .givesUpHeld { batch.answer.refused(error) } else { batch.answer.heldBack(error) }
+    case .refusing, .noted: break
+    }
   }
 }

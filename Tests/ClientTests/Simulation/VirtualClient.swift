@@ -10,7 +10,9 @@ import LogsWire
 /// It lives as long as its process. While the machine sleeps nothing runs, and events wait for it to wake.
 final class VirtualClient {
   /// A planted fault, which the checks of the simulation must find.
-  enum Defect { case renumbersAfterReconnect, raisesFloorEarly, exceedsLimits, resumesOneOff }
+  enum Defect {
+    case renumbersAfterReconnect, raisesFloorEarly, exceedsLimits, resumesOneOff, givesUpHeld, passesOverHeld
+  }
 
   enum Phase {
     case idle
@@ -46,6 +48,8 @@ final class VirtualClient {
   var waitCount = 0
   /// Batches in flight, counted independently of the session and the queue.
   var flights: [UInt32: Flight] = [:]
+  /// What was held back, until something of it has another answer.
+  var heldKeys: Set<AppendQueue.Key> = []
 
   /// DELETE in flight.
   var deletions: [UInt32: DeleteRequest] = [:]
