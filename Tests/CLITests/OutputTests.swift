@@ -48,6 +48,21 @@ import Testing
     #expect(try written("-o raw") == [0x61, 0x22, 0xff, 0x0a, 0x01, 0x0a])
   }
 
+  @Test(arguments: [
+    (nil, "line\n"), ("ms>1", "line\n"), ("kind:*", "started\nline\n"), ("a OR -kind:log", "started\nline\n"),
+  ])
+  func `raw has a source's lines, and what its shipper says only where kinds are asked for`(
+    filter: String?, text: String
+  ) throws {
+    let arguments = try Arguments(["-o", "raw"], options: OutputOptions.all, help: "")
+    var writer = try EntryWriter(arguments, namesStreams: false, filter: try filter.map { try Filter($0) })
+    var output: [UInt8] = []
+    for (message, kind) in [("started", LogEntry.Kind.status), ("line", .log), ("done", .complete)] {
+      writer.append(LogEntry(message: ByteString(message), kind: kind), of: StreamName("web"), to: &output)
+    }
+    #expect(String(decoding: output, as: UTF8.self) == text)
+  }
+
   @Test func `json is one object a line with the keys that scripts rely on`() throws {
     let line = String(decoding: try written("-o json"), as: UTF8.self)
     #expect(

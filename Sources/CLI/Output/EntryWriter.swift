@@ -9,7 +9,7 @@ struct EntryWriter {
   private var highlighter: FilterHighlighter?
 
   /// - Parameters:
-  ///   - filter: what was searched for, to show it in another color.
+  ///   - filter: what was searched for, to show it in another color, and in any form.
   ///   - columnCount: how many columns the terminal has; nil if output goes elsewhere.
   init(
     _ arguments: Arguments, namesStreams: Bool, filter: Filter?,
@@ -37,7 +37,7 @@ struct EntryWriter {
     case .full: form = FullEntry(usesColor: usesColor, zone: zone)
     case .json: form = JSONLine()
     case .prettyJSON: form = JSONLine(isPretty: true)
-    case .raw: form = RawLine(clock: stampClock)
+    case .raw: form = RawLine(clock: stampClock, showsStatus: filter?.namesKinds ?? false)
     case .cat: form = CatLine(clock: stampClock, passesColors: passesColors)
     case .logfmt: form = LogfmtLine(columns ?? LogfmtLine.usualFields, zone: given ?? .utc)
     case .csv: form = CSVLine(columns ?? CSVLine.usualFields, zone: given ?? .utc, isTerminal: columnCount != nil)

@@ -1,22 +1,28 @@
 package import LogsWire
 
-/// The bytes of messages and newlines, nothing else but the times that were asked for.
+/// The lines of a source: the bytes of messages and newlines, nothing else but the times that were asked for.
 ///
 /// The parts of a split line that directly follow each other are joined; after anything in between, the next part
 /// begins a new line.
 package struct RawLine: EntryOutput {
   private var clock: ClockText?
+  private let showsStatus: Bool
   /// The part written last, if its line continues in another entry.
   private var openPart: (part: LinePart, stream: StreamName)?
 
-  /// - Parameter clock: writes the time before each line; nil for none.
-  package init(clock: ClockText? = nil) { self.clock = clock }
+  /// - Parameters:
+  ///   - clock: writes the time before each line; nil for none.
+  ///   - showsStatus: whether changes of state are wanted among the lines.
+  package init(clock: ClockText? = nil, showsStatus: Bool = false) {
+    self.clock = clock
+    self.showsStatus = showsStatus
+  }
 
   package mutating func append(
     _ entry: LogEntry, of stream: StreamName, matches: [Range<Int>], isContext: Bool, to output: inout [UInt8]
   ) {
-    // It seals the stream and is not a line that somebody pushed.
-    if entry.kind == .complete { return }
+    // They seal the stream, or say what became of its source, and are no lines of it.
+    if entry.kind == .complete || entry.kind == .status && !showsStatus { return }
     let part = LinePart(entry.attributes)
     var isContinued = false
     if let open = openPart {

@@ -15,6 +15,19 @@ extension Filter {
     collect(root)
     return names
   }
+
+  /// Whether it says something about kinds of entries.
+  package var namesKinds: Bool {
+    func names(_ node: FilterNode) -> Bool {
+      switch node {
+      case .and(let nodes), .or(let nodes): nodes.contains(where: names)
+      case .not(let node): names(node)
+      case .test(.kind): true
+      case .all, .test: false
+      }
+    }
+    return names(root)
+  }
 }
 
 extension FilterEvaluator {
