@@ -49,6 +49,25 @@ import Testing
     #expect(hint.contains(remedy), "\(hint)")
   }
 
+  @Test(arguments: [
+    ("ms>1,000", "ms>1000"), ("ms<=-1,234,567.5", "ms<=-1234567.5"), ("ms:1,000..5,000", "ms:1000..5000"),
+    ("-ms:..5,000", "ms:..5000"), ("a ms!=10..1,000", "ms!=10..1000"),
+  ])
+  func `a number with commas is text, which is said`(filter: String, remedy: String) throws {
+    _ = try Filter(filter)
+    let hints = FilterWords(filter).words.compactMap(ValueHints.groupedDigits)
+    #expect(hints.count == 1 && hints.first?.hasSuffix("; write \(remedy)") == true, "\(hints)")
+  }
+
+  @Test(arguments: [
+    "ms>1000", "ms:1,000", "ms:(1,000)", "ms>1,00", "ms>1,000ms", "source>1,000", "ms>\"1,000\"", "1,000..5,000",
+    "ms>=0,5", "a:x..1,000", "ms~1,000..2", "ms>,000",
+  ])
+  func `other commas are left alone`(filter: String) throws {
+    _ = try Filter(filter)
+    #expect(FilterWords(filter).words.compactMap(ValueHints.groupedDigits).isEmpty)
+  }
+
   @Test func `a pattern as grep has it is answered with how it is written`() throws {
     #expect(
       ForeignTerms.hint([], patterns: ["x", #"a\|b"#])?.hasPrefix(#"in -g 'a\|b', \| is the character |"#) == true)

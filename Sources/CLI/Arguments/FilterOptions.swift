@@ -48,13 +48,18 @@ enum FilterOptions {
     }
     let texts = texts(arguments, operand: operand)
     for text in texts { try add(text) { FilterMistake(text: text, error: $0) } }
-    if let note = texts.lazy.compactMap({ FilterWords($0).operatorNote }).first { Terminal.note(note) }
+    if let note = texts.lazy.compactMap({ note(on: FilterWords($0)) }).first { Terminal.note(note) }
     for part in try short.parts() {
       let level = part.flag == "--level" ? short.level ?? "" : ""
       let suggestion = Spelling.suggestion(level.lowercased(), among: ShortFilter.levels)
       try add(part.text) { CommandError.usage("\(part.flag): \($0.reason)\(suggestion)") }
     }
     return filter
+  }
+
+  /// What to say of a filter that lets through other entries than it seems to.
+  private static func note(on words: FilterWords) -> String? {
+    words.operatorNote ?? words.words.lazy.compactMap(ValueHints.groupedDigits).first
   }
 }
 
