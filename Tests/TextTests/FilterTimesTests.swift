@@ -26,6 +26,8 @@ import Testing
   @Test func `what is no time is refused with what to write`() {
     let error = #expect(throws: FilterError.self) { try Filter("time>=soon", times: .local(now: Self.now)) }
     #expect(error?.column == 7)
-    #expect(error?.reason.contains("like 10m") == true)
+    #expect(error?.reason.contains("like 10m") == true && error?.reason.contains("did you mean") == false)
+    let near = #expect(throws: FilterError.self) { try Filter("time>=yesturday", times: .local(now: Self.now)) }
+    #expect(near?.reason.hasSuffix("or today; did you mean yesterday?") == true, "\(near?.reason ?? "")")
   }
 }

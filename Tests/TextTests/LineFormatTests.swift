@@ -78,6 +78,15 @@ import Testing
   func `text that is not a time is refused`(text: String) { #expect(TimeText.parse(text, now: now) == nil) }
 
   @Test(arguments: [
+    ("yesturday", "yesterday"), ("Today", "today"), ("nwo", "now"), ("yesterdya 18:00", "'yesterday 18:00'"),
+    ("3 hors ago", "'3 hours ago'"), ("soon", nil), ("noon", nil), ("", nil), ("yesturday 25:00", nil),
+    ("2026-13-01", nil), ("10x", nil), ("today", nil),
+  ])
+  func `a word that makes a text a time is suggested`(text: String, time: String?) {
+    #expect(TimeText.suggestion(for: text, now: now) == time.map { "; did you mean \($0)?" } ?? "")
+  }
+
+  @Test(arguments: [
     ("2026-02-30", "there is no such day"), ("2026-13-01", "there is no such day"),
     ("2026-02-29T10:00Z", "there is no such day"), ("25:00", "there is no such time of day"),
     ("2026-01-10T12:60", "there is no such time of day"), ("9999-01-01T00:00Z", "it is too far away"),

@@ -45,6 +45,22 @@ package enum TimeText {
     return "it is too far away: times are from 1678 to 2262"
   }
 
+  /// `; did you mean yesterday?` for a text in which one word is nearly one that makes it a time, or nothing.
+  package static func suggestion(for text: String, now: Int64) -> String {
+    let words = text.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
+    for index in words.indices {
+      guard let word = Spelling.nearest(to: words[index], among: Self.words) else { continue }
+      var meant = words
+      meant[index] = word
+      let time = meant.joined(separator: " ")
+      guard time != text, read(time, now: now) != nil else { continue }
+      return "; did you mean \(words.count > 1 ? "'\(time)'" : time)?"
+    }
+    return ""
+  }
+
+  private static let words = ["now", "today", "yesterday", "ago"] + units.map(\.0)
+
   private static func reading(of time: CalendarTime, _ now: Int64) -> Reading? {
     guard case .unsaid = time.zone else {
       return time.nanoseconds(TimeRules(zone: .local, now: now)).map { Reading(nanoseconds: $0) }
@@ -101,14 +117,10 @@ package enum TimeText {
     return isTooLarge ? nil : product
   }
 
-  private static func unit(_ word: String) -> String? {
-    switch word {
-    case "second", "seconds", "sec", "secs": "s"
-    case "minute", "minutes", "min", "mins": "m"
-    case "hour", "hours": "h"
-    case "day", "days": "d"
-    case "week", "weeks": "w"
-    default: nil
-    }
-  }
+  private static let units = [
+    ("second", "s"), ("seconds", "s"), ("sec", "s"), ("secs", "s"), ("minute", "m"), ("minutes", "m"), ("min", "m"),
+    ("mins", "m"), ("hour", "h"), ("hours", "h"), ("day", "d"), ("days", "d"), ("week", "w"), ("weeks", "w"),
+  ]
+
+  private static func unit(_ word: String) -> String? { units.first { $0.0 == word }?.1 }
 }

@@ -235,7 +235,7 @@ extension FilterParser {
         "'\(shown)' \(lacksZone ? "has no zone" : "is not in the form of times"): write \(candidate)"
           + (lacksZone ? ", or another zone like +01:00" : ""))
     }
-    return error(start, "'\(shown)' is no time here: \(times.remedy)")
+    return error(start, "'\(shown)' is no time here: \(times.remedy)\(times.suggestion(text))")
   }
 
   func distantTimeRefusal(_ text: String, at start: Int) -> FilterError {

@@ -5,15 +5,19 @@ package struct FilterTimes: Sendable {
   package let read: @Sendable (String) -> Int64?
   /// Why a text in the form of a time is none, like a day that does not exist; nil for other text.
   package let absence: @Sendable (String) -> String?
+  /// What may have been meant by other text that is no time, for the end of an error; empty if that is not known.
+  package let suggestion: @Sendable (String) -> String
   /// What to write, for errors.
   package let remedy: String
 
   package init(
     remedy: String, absence: @escaping @Sendable (String) -> String? = { _ in nil },
+    suggestion: @escaping @Sendable (String) -> String = { _ in "" },
     read: @escaping @Sendable (String) -> Int64?
   ) {
     self.read = read
     self.absence = absence
+    self.suggestion = suggestion
     self.remedy = remedy
   }
 

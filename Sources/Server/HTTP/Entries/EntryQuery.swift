@@ -181,7 +181,9 @@ struct EntryQuery {
     guard let text = target[name] else { return nil }
     guard let time = TimeText.parse(text, now: now) else {
       if let reason = TimeText.absence(of: text, now: now) { throw HTTPProblem(400, "\(name)=\(text): \(reason)") }
-      throw HTTPProblem(400, "\(name) takes a time like \(TimeText.forms), not '\(text)'")
+      throw HTTPProblem(
+        400,
+        "\(name) takes a time like \(TimeText.forms), not '\(text)'\(TimeText.suggestion(for: text, now: now))")
     }
     return time
   }
