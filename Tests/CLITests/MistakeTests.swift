@@ -28,6 +28,42 @@ import Testing
   }
 
   @Test(arguments: [
+    ("query web -n all", "-n takes a whole number of at least 1, not 'all'"),
+    ("query web --limit=all", "--limit takes a whole number"), ("query web -S soon", "-S takes a time like"),
+    ("query web --until soon", "--until takes a time like"), ("query web -C x", "-C takes a whole number"),
+    ("query web -B x", "-B takes a whole number"),
+    ("query web --after-context x", "--after-context takes a whole number"),
+    ("query web -l loud", "-l: "), ("query web --level a-b", "--level takes a level"),
+    ("query web -l a-b", "-l takes a level"),
+    ("query web --grep (", "--grep: "), ("query web -v (", "-v: "), ("query web -Z nowhere", "-Z takes a name"),
+    ("query web --time-zone=nowhere", "--time-zone takes a name"),
+    ("query web --ignore-case", "--ignore-case is about"),
+    ("query web -o xml", "-o "), ("query web --output xml", "--output "), ("query web --count -n 1", "leave out -n"),
+    ("query web -S 2026-01-02 --until 2026-01-01", "is later than --until"),
+    ("follow web -n many", "-n takes a number or 'all'"),
+    ("follow web --lines many", "--lines takes a number or 'all'"),
+    ("follow web -r --cursor-file x", "-r and --cursor-file"), ("follow web --from-seq 1 -S 1h", "leave out -S"),
+    ("follow web --from-seq 1 --tail 1", "leave out --tail"), ("follow web -C 1 -U 1h", "do not go with -U"),
+    ("push web -l loud", "-l "), ("push web --follow-file", "--follow-file follows files"),
+    ("push web x -F --batch 1", "--batch has no meaning with -F"),
+  ])
+  func `a mistake names its flag as it was written`(line: String, says words: String) async {
+    let (exit, text) = await failure(line.split(separator: " ").map(String.init))
+    #expect(exit == ExitCode.usage && text.contains(words), "\(text)")
+  }
+
+  @Test(arguments: [
+    ("query web --since yesturday", "; did you mean yesterday?"), ("query web -U Today", "; did you mean today?"),
+    ("query web -Z Europe/Berln", "; did you mean Europe/Berlin?"),
+    ("query web -Z berlin", "; did you mean Europe/Berlin?"),
+    ("query web -Z UCT+2", "'UCT+2'"), ("follow web -Z utcc", "; did you mean utc?"),
+  ])
+  func `a time and a zone that are nearly known are suggested`(line: String, suggestion: String) async {
+    let (exit, text) = await failure(line.split(separator: " ").map(String.init))
+    #expect(exit == ExitCode.usage && text.contains(suggestion), "\(text)")
+  }
+
+  @Test(arguments: [
     ("-e x", "-g PATTERN"), ("-iE x", "-g PATTERN"), ("-F x", "-g PATTERN"), ("-w x", "=word"), ("-c", "--count"),
     ("-p err", "-l LEVEL"), ("-u nginx", "--source"), ("--unit=nginx", "--source"), ("-m 3", "--limit N"),
   ])

@@ -20,6 +20,13 @@ import Testing
     #expect(arguments.operands == ["web"])
   }
 
+  @Test func `a flag is known as it was written the last time`() throws {
+    #expect(try parse("-n5").written("tail") == "-n")
+    #expect(try parse("-n", "5", "--lines=6").written("tail") == "--lines")
+    #expect(try parse("--tail", "5", "-rn6").written("tail") == "-n")
+    #expect(try parse("-r").written("reverse") == "-r" && parse().written("reverse") == "--reverse")
+  }
+
   @Test func `flags end at two dashes, and one dash is an operand`() throws {
     let arguments = try parse("-r", "-", "--", "-n")
     #expect(arguments.operands == ["-", "-n"])

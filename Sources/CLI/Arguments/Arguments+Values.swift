@@ -7,7 +7,7 @@ extension Arguments {
   func number(_ option: String, atLeast least: UInt64 = 0) throws(CommandError) -> UInt64? {
     guard let text = value(option) else { return nil }
     guard let number = UInt64(text), number >= least else {
-      throw .usage("--\(option) takes a whole number of at least \(least), not '\(text)'")
+      throw .usage("\(written(option)) takes a whole number of at least \(least), not '\(text)'")
     }
     return number
   }
@@ -17,12 +17,15 @@ extension Arguments {
     guard let text = value(option) else { return nil }
     let now = SystemClock.wall()
     guard let time = TimeText.read(text, now: now) else {
-      if let reason = TimeText.absence(of: text, now: now) { throw .usage("--\(option) '\(text)': \(reason)") }
-      throw .usage("--\(option) takes a time like \(TimeText.forms), not '\(text)'; see logs help times")
+      if let reason = TimeText.absence(of: text, now: now) { throw .usage("\(written(option)) '\(text)': \(reason)") }
+      let suggestion = TimeText.suggestion(for: text, now: now)
+      throw .usage(
+        "\(written(option)) takes a time like \(TimeText.forms), not '\(text)'\(suggestion); see logs help times")
     }
     if let repetition = time.repetition {
       let (first, second) = (Timestamp.zoned(time.nanoseconds), Timestamp.zoned(repetition))
-      Terminal.note("--\(option) '\(text)' comes twice, as clocks are set back: \(first) is meant, not \(second)")
+      Terminal.note(
+        "\(written(option)) '\(text)' comes twice, as clocks are set back: \(first) is meant, not \(second)")
     }
     return time.nanoseconds
   }
@@ -33,7 +36,7 @@ extension Arguments {
     if text == "0" || text == "0s" { return .zero }
     if let seconds = Double(text), seconds >= 0, seconds < 1e9 { return .milliseconds(Int64(seconds * 1000)) }
     guard let span = TimeSpan.parse(text) else {
-      throw .usage("--\(option) takes a span of time like 30s, 5m or 1h, not '\(text)'")
+      throw .usage("\(written(option)) takes a span of time like 30s, 5m or 1h, not '\(text)'")
     }
     return span
   }
@@ -42,7 +45,7 @@ extension Arguments {
   func filter(_ option: String) throws(CommandError) -> Filter? {
     guard let text = value(option) else { return nil }
     do { return try Filter(text, times: .local(now: SystemClock.wall())) } catch {
-      throw .usage("--\(option), column \(error.column): \(error.reason)")
+      throw .usage("\(written(option)), column \(error.column): \(error.reason)")
     }
   }
 }

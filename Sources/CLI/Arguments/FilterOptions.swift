@@ -33,9 +33,12 @@ enum FilterOptions {
   static func filter(_ arguments: Arguments, operand: String? = nil) throws -> Filter? {
     let short = ShortFilter(
       level: arguments.value("level"), patterns: arguments.values("grep"), exclusions: arguments.values("exclude"),
-      sources: arguments.values("source"), ignoresCase: arguments.has("ignore-case"))
+      sources: arguments.values("source"), ignoresCase: arguments.has("ignore-case"),
+      levelFlag: arguments.written("level"), patternFlag: arguments.written("grep"),
+      exclusionFlag: arguments.written("exclude"))
     if short.ignoresCase, short.patterns.isEmpty, short.exclusions.isEmpty {
-      throw CommandError.usage("-i is about -g and -v; words of a filter ignore case unless a capital is in them")
+      let flag = arguments.written("ignore-case")
+      throw CommandError.usage("\(flag) is about -g and -v; words of a filter ignore case unless a capital is in them")
     }
     let times = FilterTimes.local(now: SystemClock.wall())
     var filter: Filter?
@@ -50,7 +53,7 @@ enum FilterOptions {
     for text in texts { try add(text) { FilterMistake(text: text, error: $0) } }
     if let note = texts.lazy.compactMap({ note(on: FilterWords($0)) }).first { Terminal.note(note) }
     for part in try short.parts() {
-      let level = part.flag == "--level" ? short.level ?? "" : ""
+      let level = part.flag == short.levelFlag ? short.level ?? "" : ""
       let suggestion = Spelling.suggestion(level.lowercased(), among: ShortFilter.levels)
       try add(part.text) { CommandError.usage("\(part.flag): \($0.reason)\(suggestion)") }
     }

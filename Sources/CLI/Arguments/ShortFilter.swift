@@ -11,11 +11,15 @@ struct ShortFilter {
   var exclusions: [String] = []
   var sources: [String] = []
   var ignoresCase = false
+  /// How the flags were written.
+  var levelFlag = "--level"
+  var patternFlag = "-g"
+  var exclusionFlag = "-v"
 
   /// The filters, each of which an entry has to pass.
   func parts() throws(CommandError) -> [Part] {
     var parts: [Part] = []
-    if let level { parts.append(Part(flag: "--level", text: try Self.level(level))) }
+    if let level { parts.append(Part(flag: levelFlag, text: try self.level(level))) }
     if !sources.isEmpty {
       var texts: [String] = []
       for source in sources { texts.append(try Self.source(source)) }
@@ -23,23 +27,25 @@ struct ShortFilter {
     }
     if !patterns.isEmpty {
       var texts: [String] = []
-      for pattern in patterns { texts.append(try regex(pattern, flag: "-g")) }
-      parts.append(Part(flag: "-g", text: texts.joined(separator: " OR ")))
+      for pattern in patterns { texts.append(try regex(pattern, flag: patternFlag)) }
+      parts.append(Part(flag: patternFlag, text: texts.joined(separator: " OR ")))
     }
-    for exclusion in exclusions { parts.append(Part(flag: "-v", text: "-\(try regex(exclusion, flag: "-v"))")) }
+    for exclusion in exclusions {
+      parts.append(Part(flag: exclusionFlag, text: "-\(try regex(exclusion, flag: exclusionFlag))"))
+    }
     return parts
   }
 
   /// The names of levels that are suggested.
   static let levels = ["trace", "debug", "info", "notice", "warn", "error", "critical", "fatal"]
 
-  private static func level(_ level: String) throws(CommandError) -> String {
+  private func level(_ level: String) throws(CommandError) -> String {
     let isPlain = level.utf8.allSatisfy { byte in
       UInt8(ascii: ".") == byte || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
         || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
     }
     guard isPlain, !level.isEmpty else {
-      throw .usage("--level takes a level like warn, or a range like info..warn, not '\(level)'")
+      throw .usage("\(levelFlag) takes a level like warn, or a range like info..warn, not '\(level)'")
     }
     return level.contains("..") ? "level:\(level)" : "level>=\(level)"
   }

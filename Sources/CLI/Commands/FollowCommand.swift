@@ -77,7 +77,9 @@ enum FollowCommand {
       hasCursor || isReverse || end.atHead || end.sequence != nil || end.time != nil ? .first : .last(defaultTail)
     let start = try start(arguments) ?? defaultStart
     let tail = try tailSince(arguments)
-    if isReverse, cursorFile != nil { throw CommandError.usage("--reverse and --cursor-file exclude each other") }
+    if isReverse, cursorFile != nil {
+      throw CommandError.usage("\(arguments.written("reverse")) and --cursor-file exclude each other")
+    }
     let namesStreams = StreamOperands.mayBeSeveral(selectors)
     let writer = try EntryWriter(arguments, namesStreams: namesStreams, filter: filter)
     let patience = try ConnectionOptions.patience(arguments, else: nil)
@@ -148,8 +150,8 @@ enum FollowCommand {
     guard let context = try ContextOptions(arguments) else { return nil }
     let isStored = arguments.has("until-head") || arguments.has("reverse")
     for other in ["cursor-file", "no-merge"] + (isStored ? [] : ["until"]) where arguments.has(other) {
-      throw .usage(
-        "-A, -B and -C do not go with --\(other)\(other == "until" ? ": add --until-head, or use logs query" : "")")
+      let remedy = other == "until" ? ": add --until-head, or use logs query" : ""
+      throw .usage("-A, -B and -C do not go with \(arguments.written(other))\(remedy)")
     }
     return context
   }
@@ -193,7 +195,7 @@ enum FollowCommand {
     let time = try arguments.time("since")
     let tail = arguments.value("tail")
     if sequence != nil, time != nil || tail != nil {
-      throw .usage("--from-seq says where to begin: leave out \(time != nil ? "--since" : "-n")")
+      throw .usage("--from-seq says where to begin: leave out \(arguments.written(time != nil ? "since" : "tail"))")
     }
     if let sequence { return .from(sequence) }
     if let time { return tail == nil || tail == "all" ? .since(time) : .first }
@@ -202,17 +204,27 @@ enum FollowCommand {
     case "all": return .first
     case "0": return .now
     case let tail?:
-      guard let count = UInt64(tail) else { throw .usage("-n takes a number or 'all', not '\(tail)'") }
-      return .last(count)
+      return .last(try count(tail, arguments))
     }
   }
 
   /// What `-n N --since T` asks for; nil without both.
   private static func tailSince(_ arguments: Arguments) throws(CommandError) -> TailSince? {
     guard let tail = arguments.value("tail"), tail != "all", let time = try arguments.time("since") else { return nil }
-    if arguments.has("reverse") { throw .usage("with --reverse and --since, write --limit N instead of -n") }
-    guard let count = UInt64(tail) else { throw .usage("-n takes a number or 'all', not '\(tail)'") }
-    return TailSince(count: count, time: time)
+    if arguments.has("reverse") {
+      let (reverse, since, tail) = (
+        arguments.written("reverse"), arguments.written("since"), arguments.written("tail")
+      )
+      throw .usage("with \(reverse) and \(since), write --limit N instead of \(tail)")
+    }
+    return TailSince(count: try count(tail, arguments), time: time)
+  }
+
+  private static func count(_ tail: String, _ arguments: Arguments) throws(CommandError) -> UInt64 {
+    guard let count = UInt64(tail) else {
+      throw .usage("\(arguments.written("tail")) takes a number or 'all', not '\(tail)'")
+    }
+    return count
   }
 
   private static let defaultTail: UInt64 = 10

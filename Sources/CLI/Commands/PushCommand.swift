@@ -70,10 +70,13 @@ enum PushCommand {
 
   private static func follow(_ stream: StreamName, _ files: [String], _ arguments: Arguments) async throws -> Int32 {
     guard !files.isEmpty, !files.contains("-") else {
-      throw CommandError.usage("-F follows files, and none is named; a pipe needs no -F: logs push \(stream)")
+      let flag = arguments.written("follow-file")
+      throw CommandError.usage("\(flag) follows files, and none is named; a pipe needs no \(flag): logs push \(stream)")
     }
     if let flag = arguments.flags.first(where: { finite.contains($0.name) }) {
-      throw CommandError.usage("--\(flag.name) has no meaning with -F, which does not end; logs ship has more settings")
+      let follow = arguments.written("follow-file")
+      throw CommandError.usage(
+        "\(flag.written) has no meaning with \(follow), which does not end; logs ship has more settings")
     }
     return try await PushFollowing.run(
       stream, files, spool: arguments.value("spool"), lines: try EntryForm(arguments).pipeline, arguments)

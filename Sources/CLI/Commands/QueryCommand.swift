@@ -166,12 +166,13 @@ enum QueryCommand {
     let since = try arguments.time("since")
     let until = try arguments.time("until")
     guard since != nil || until != nil else { return nil }
+    let (sinceFlag, untilFlag) = (arguments.written("since"), arguments.written("until"))
     if let since, let until, since > until {
       let (first, last) = (Timestamp.zoned(since), Timestamp.zoned(until))
-      throw CommandError.usage("--since, \(first), is later than --until, \(last)")
+      throw CommandError.usage("\(sinceFlag), \(first), is later than \(untilFlag), \(last)")
     }
     do throws(FilterError) { return try Filter(since: since, until: until) } catch {
-      throw CommandError.usage("--since and --until: \(error.reason)")
+      throw CommandError.usage("\(sinceFlag) and \(untilFlag): \(error.reason)")
     }
   }
 

@@ -26,7 +26,7 @@ enum QueryReport {
     guard let flag = flags.first else { return nil }
     let others = ["limit", "reverse", "after-context", "before-context", "context"]
     if let other = others.first(where: arguments.has) {
-      throw .usage("--\(flag) shows no entries: leave out --\(other)")
+      throw .usage("--\(flag) shows no entries: leave out \(arguments.written(other))")
     }
     switch flag {
     case "count": return .count

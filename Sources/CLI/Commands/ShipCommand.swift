@@ -113,7 +113,7 @@ enum ShipCommand {
     if let path = arguments.value("config") { file = try ShipFile(try content(of: path), path: path) }
     for flag in arguments.flags where shipperFlags.contains(flag.name) {
       file.settings.removeAll { $0.name == flag.name }
-      file.settings.append(ShipFile.Setting(flag.name, flag.value, origin: "--\(flag.name)"))
+      file.settings.append(ShipFile.Setting(flag.name, flag.value, origin: "\(flag.written)"))
     }
     return file
   }
@@ -147,13 +147,13 @@ enum ShipCommand {
     if let flag = described.first, sections.count != 1 {
       throw ShipFileError(
         sections.isEmpty
-          ? "--\(flag.name) is about a source, and none is named: add --files, --docker, --journal or -- COMMAND"
-          : "--\(flag.name) is about one source, and there are several: write them into a --config FILE"
+          ? "\(flag.written) is about a source, and none is named: add --files, --docker, --journal or -- COMMAND"
+          : "\(flag.written) is about one source, and there are several: write them into a --config FILE"
       )
     }
     for flag in described {
       let value = ["poll", "complete-removed", "this-boot"].contains(flag.name) ? "yes" : flag.value
-      sections[0].settings.append(ShipFile.Setting(flag.name, value, origin: "--\(flag.name)"))
+      sections[0].settings.append(ShipFile.Setting(flag.name, value, origin: "\(flag.written)"))
     }
     file.sections += sections
   }

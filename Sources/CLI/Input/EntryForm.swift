@@ -39,7 +39,7 @@ struct EntryForm: Sendable {
     }
     if let level = arguments.value("level") {
       guard let severity = LogSeverity(name: level) else {
-        throw .notOne(level, of: ShortFilter.levels, for: "--level")
+        throw .notOne(level, of: ShortFilter.levels, for: arguments.written("level"))
       }
       self.severity = severity
     } else {

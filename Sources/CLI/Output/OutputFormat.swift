@@ -21,7 +21,7 @@ enum OutputFormat: String, CaseIterable {
       return
     }
     guard let format = OutputFormat(rawValue: text) ?? Self.aliases[text] else {
-      throw .notOne(text, of: Self.allCases.map(\.rawValue), for: "-o")
+      throw .notOne(text, of: Self.allCases.map(\.rawValue), for: arguments.written("output"))
     }
     self = format
   }

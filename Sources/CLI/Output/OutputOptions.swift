@@ -44,8 +44,8 @@ enum OutputOptions {
       if arguments.has("output") { return nil }
       return try columns(arguments, of: .short).map { TemplateLine($0, zone: zone) }
     }
-    for (flag, name) in [("columns", "--columns"), ("output", "-o")] where arguments.has(flag) {
-      throw .usage("--template says all of the form: leave out \(name)")
+    for flag in ["columns", "output"] where arguments.has(flag) {
+      throw .usage("--template says all of the form: leave out \(arguments.written(flag))")
     }
     do throws(FieldMistake) { return try TemplateLine(text, zone: zone) } catch {
       throw .usage("--template: \(error.description)")

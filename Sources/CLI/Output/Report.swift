@@ -83,7 +83,7 @@ extension Arguments {
   func reportFormat() throws(CommandError) -> Report.Format {
     guard let text = value("output") else { return .table }
     guard let format = Report.Format(rawValue: text) else {
-      throw .notOne(text, of: Report.Format.allCases.map(\.rawValue), for: "-o")
+      throw .notOne(text, of: Report.Format.allCases.map(\.rawValue), for: written("output"))
     }
     return format
   }

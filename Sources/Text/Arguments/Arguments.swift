@@ -2,6 +2,8 @@
 package struct Arguments: Sendable {
   package struct Flag: Sendable {
     package let name: String
+    /// How it was written, with its dashes: `-n`, `--lines`.
+    package let written: String
     /// Empty for a flag without a value.
     package let value: String
   }
@@ -49,10 +51,10 @@ package struct Arguments: Sendable {
         }
         if option.form == nil {
           guard parts.count == 1 else { throw fail("--\(parts[0]) has no value") }
-          flags.append(Flag(name: option.name, value: ""))
+          flags.append(Flag(name: option.name, written: "--\(parts[0])", value: ""))
         } else {
           let value = parts.count == 2 ? String(parts[1]) : try value(of: option, called: word)
-          flags.append(Flag(name: option.name, value: value))
+          flags.append(Flag(name: option.name, written: "--\(parts[0])", value: value))
         }
       } else {
         // Short flags may be joined, the last one with its value: -vn10.
@@ -67,13 +69,16 @@ package struct Arguments: Sendable {
             given = letters.isEmpty ? try value(of: option, called: "-\(letter)") : String(letters)
             letters = ""
           }
-          flags.append(Flag(name: option.name, value: given))
+          flags.append(Flag(name: option.name, written: "-\(letter)", value: given))
         }
       }
     }
   }
 
   package func has(_ flag: String) -> Bool { flags.contains { $0.name == flag } }
+
+  /// How a flag was written the last time, for what is said about it.
+  package func written(_ flag: String) -> String { flags.last { $0.name == flag }?.written ?? "--\(flag)" }
 
   /// The value that was given last.
   package func value(_ option: String) -> String? { flags.last { $0.name == option }?.value }
