@@ -1,5 +1,6 @@
-/* What the programs that put load on servers share: time, memory, and the histogram of latencies. */
+/* What the programs that put load on servers share: time, memory, the corpus, and the histogram of latencies. */
 #pragma once
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +32,38 @@ static inline u64 now_ns(void) {
   struct timespec time;
   clock_gettime(CLOCK_MONOTONIC, &time);
   return (u64)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+/* ---- The corpus: what `logs bench corpus` writes ---- */
+
+/* The fields of a line, with tabs between them: time in ns, level, source, message. */
+enum { field_time, field_level, field_source, field_message, field_count };
+
+struct field { const char *text; size_t length; };
+
+/* Calls `take` for each line, and at most `count_max` times. */
+static inline void read_corpus(const char *path, long count_max, void (*take)(const struct field *fields)) {
+  FILE *file = fopen(path, "r");
+  if (!file) fail("cannot read %s: %s", path, strerror(errno));
+  char *line = NULL;
+  size_t size = 0;
+  ssize_t length;
+  long count = 0;
+  while (count < count_max && (length = getline(&line, &size, file)) > 0) {
+    if (line[length - 1] == '\n') length--;
+    struct field fields[field_count] = {{line, length}};
+    for (int index = 0; index + 1 < field_count; index++) {
+      const char *text = fields[index].text, *tab = memchr(text, '\t', line + length - text);
+      if (!tab) fail("line %ld of %s has no four fields with tabs between them", count + 1, path);
+      fields[index].length = tab - text;
+      fields[index + 1] = (struct field){tab + 1, line + length - tab - 1};
+    }
+    take(fields);
+    count++;
+  }
+  if (count == 0) fail("there are no lines in %s", path);
+  free(line);
+  fclose(file);
 }
 
 /* ---- Latencies: buckets as wide as 1/128 of their values ---- */

@@ -3,8 +3,8 @@
  *   redis-bench append|ack|tail|read PORT --corpus FILE [--producers N] [--batch N] [--entries N] [--connections N]
  *               [--followers N] [--rate N] [--seconds S] [--in-flight N] [--page N]
  *
- * FILE is what `logs bench corpus` writes: time in ns, level, source, message, with tabs between them. Each entry is one
- * XADD with these four as fields: so Redis can give them back and read from any of them on, as logsd can.
+ * FILE is what `logs bench corpus` writes. Each entry is one XADD with a line's four fields, time, level, source and message:
+ * so Redis can give them back and read from any of them on, as logsd can.
  *
  * One thread and one epoll for all connections; commands are written into a buffer of each connection and replies are read
  * where they stand, without an object for each, so that the generator takes less than the server. It measures as `logs bench`
@@ -13,8 +13,8 @@
  * come 10 s after the last hand-over counts as not delivered. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -34,7 +34,7 @@ static struct {
 } settings = {.producers = 1, .entries = 1000000, .connections = 1, .followers = 1, .rate = 1000, .seconds = 5,
               .in_flight = 32, .page = 1000};
 
-/* ---- The corpus: the fields of each line as they go into a command ---- */
+/* ---- The lines of the corpus, as their fields go into a command ---- */
 
 static struct { char *text; size_t length; size_t message_length; } *lines;
 static long line_count;
@@ -47,38 +47,20 @@ static size_t put_bulk(char *out, const char *value, size_t length) {
   return count + length + 2;
 }
 
-static void read_corpus(const char *path) {
-  FILE *file = fopen(path, "r");
-  if (!file) fail("cannot read %s: %s", path, strerror(errno));
-  char *line = NULL;
-  size_t size = 0;
-  ssize_t length;
-  long room = 0;
-  while ((length = getline(&line, &size, file)) > 0) {
-    if (line[length - 1] == '\n') length--;
-    char *fields[4] = {line};
-    size_t lengths[4];
-    for (int index = 0; index < 3; index++) {
-      char *tab = memchr(fields[index], '\t', line + length - fields[index]);
-      if (!tab) fail("line %ld of %s has no four fields with tabs between them", line_count + 1, path);
-      lengths[index] = tab - fields[index];
-      fields[index + 1] = tab + 1;
-    }
-    lengths[3] = line + length - fields[3];
-    if (line_count == room) lines = allocate(lines, (room = room ? room * 2 : 1024) * sizeof *lines);
-    char *text = allocate(NULL, length + 200), *end = text;
-    const char *names[4] = {"time", "level", "source", "message"};
-    for (int index = 0; index < 4; index++) {
-      end += put_bulk(end, names[index], strlen(names[index]));
-      end += put_bulk(end, fields[index], lengths[index]);
-    }
-    lines[line_count].text = text;
-    lines[line_count].length = end - text;
-    lines[line_count++].message_length = lengths[3];
+static void add_line(const struct field *fields) {
+  static const char *names[field_count] = {"time", "level", "source", "message"};
+  static long room;
+  size_t length = 200;
+  for (int index = 0; index < field_count; index++) length += fields[index].length;
+  char *text = allocate(NULL, length), *end = text;
+  for (int index = 0; index < field_count; index++) {
+    end += put_bulk(end, names[index], strlen(names[index]));
+    end += put_bulk(end, fields[index].text, fields[index].length);
   }
-  if (line_count == 0) fail("there are no lines in %s", path);
-  free(line);
-  fclose(file);
+  if (line_count == room) lines = allocate(lines, (room = room ? room * 2 : 1024) * sizeof *lines);
+  lines[line_count].text = text;
+  lines[line_count].length = end - text;
+  lines[line_count++].message_length = fields[field_message].length;
 }
 
 /* ---- Connections ---- */
@@ -517,7 +499,7 @@ static void read_settings(int count, char **words) {
 int main(int count, char **words) {
   program = "redis-bench";
   read_settings(count, words);
-  read_corpus(settings.corpus);
+  read_corpus(settings.corpus, LONG_MAX, add_line);
   loop = epoll_create1(EPOLL_CLOEXEC);
   int is_append = strcmp(settings.kind, "append") == 0, is_ack = strcmp(settings.kind, "ack") == 0;
   int is_tail = strcmp(settings.kind, "tail") == 0, is_read = strcmp(settings.kind, "read") == 0;

@@ -3,11 +3,10 @@
  *
  *   wire-ack PORT --corpus FILE [--connections N] [--seconds S]
  *
- * FILE is what `logs bench corpus` writes: time in ns, level, source, message, with tabs between them; only messages are
- * sent. Frames and batches are those of spec/wire.md. One thread, one epoll, one system call to send and one to receive. */
+ * FILE is what `logs bench corpus` writes; only messages are sent. Frames and batches are those of spec/wire.md. One thread,
+ * one epoll, one system call to send and one to receive. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -38,11 +37,12 @@ static unsigned char *put_column(unsigned char *out, int id, int encoding, const
   return out + 4 + length;
 }
 
-static void add_batch(const char *message, size_t length) {
+static void add_batch(const struct field *fields) {
   static const unsigned char info = 9;
+  size_t length = fields[field_message].length;
   if (length > 127) length = 127;
   unsigned char row[128] = {length};
-  memcpy(row + 1, message, length);
+  memcpy(row + 1, fields[field_message].text, length);
   unsigned char *bytes = calloc(1, batch_header + 2 * column_header + 2 + length);
   if (!bytes) fail("out of memory");
   unsigned char *end = put_column(bytes + batch_header, 2, 1, &info, 1);
@@ -60,23 +60,6 @@ static void add_batch(const char *message, size_t length) {
   if (batch_count == room) batches = allocate(batches, (room = room ? room * 2 : 1024) * sizeof *batches);
   batches[batch_count].bytes = bytes;
   batches[batch_count++].length = end - bytes;
-}
-
-static void read_corpus(const char *path) {
-  FILE *file = fopen(path, "r");
-  if (!file) fail("cannot read %s: %s", path, strerror(errno));
-  char *line = NULL;
-  size_t size = 0;
-  ssize_t length;
-  while ((length = getline(&line, &size, file)) > 0 && batch_count < 100000) {
-    if (line[length - 1] == '\n') line[--length] = 0;
-    char *message = strrchr(line, '\t');
-    message = message ? message + 1 : line;
-    add_batch(message, strlen(message));
-  }
-  if (batch_count == 0) fail("there are no lines in %s", path);
-  free(line);
-  fclose(file);
 }
 
 /* ---- Frames ---- */
@@ -238,7 +221,7 @@ int main(int count, char **words) {
   }
   if (!corpus) fail("--corpus is missing");
   if (connection_count < 1 || seconds <= 0) fail("--connections takes at least 1, --seconds more than 0");
-  read_corpus(corpus);
+  read_corpus(corpus, 100000, add_batch);
   loop = epoll_create1(EPOLL_CLOEXEC);
   struct connection **connections = allocate(NULL, connection_count * sizeof *connections);
   for (long index = 0; index < connection_count; index++) {
