@@ -29,6 +29,20 @@ final class DockerRig: @unchecked Sendable {
     }
   }
 
+  /// A rig whose container `web` has one line and is followed.
+  static func following(isTerminal: Bool = false) async throws -> (rig: DockerRig, id: String) {
+    let rig = try await DockerRig()
+    let id = try await rig.on { rig in
+      let id = rig.engine.create("web", isTerminal: isTerminal, isRotated: true)
+      rig.engine.write(id, 1, "first")
+      rig.engine.now += 10_000_000_000
+      rig.begin()
+      return id
+    }
+    try await rig.until("the follow") { $0.lines("docker/web") == ["first"] && $0.engine.followerCount == 1 }
+    return (rig, id)
+  }
+
   func on<Value: Sendable>(_ body: @escaping @Sendable (DockerRig) throws -> Value) async throws -> Value {
     let result: Result<Value, any Error> = await withCheckedContinuation { continuation in
       loop.execute { continuation.resume(returning: Result { try body(self) }) }
@@ -82,6 +96,13 @@ final class DockerRig: @unchecked Sendable {
     }
     loop.stop()
     unlink(path)
+  }
+
+  /// The same, of a container `web` that was found running and of which these lines must have come.
+  func end(havingShipped lines: [String], sourceLocation: SourceLocation = #_sourceLocation) async throws {
+    #expect(try await on { $0.lines("docker/web") } == lines, sourceLocation: sourceLocation)
+    #expect(try await on { $0.statuses("docker/web") } == ["start"], sourceLocation: sourceLocation)
+    try await end()
   }
 
   func lines(_ stream: String) -> [String] {

@@ -12,35 +12,16 @@ struct DockerRotationTests {
     if case .string(let text) = entry.attributes.first(where: { $0.key == key })?.value { text } else { nil }
   }
 
-  /// A rig whose container `web` has one line and is followed.
-  private static func followed(isTerminal: Bool = false) async throws -> (rig: DockerRig, id: String) {
-    let rig = try await DockerRig()
-    let id = try await rig.on { rig in
-      let id = rig.engine.create("web", isTerminal: isTerminal, isRotated: true)
-      rig.engine.write(id, 1, "first")
-      rig.engine.now += 10_000_000_000
-      rig.begin()
-      return id
-    }
-    try await rig.until("the follow") { $0.lines("docker/web") == ["first"] && $0.engine.followerCount == 1 }
-    return (rig, id)
-  }
-
   private static func logRequests(_ rig: DockerRig) -> [String] {
     rig.engine.requests.filter { $0.contains("/logs?") }
   }
 
   @Test(arguments: [false, true], 1...5)
   func `what a new file begins with comes twice, and is shipped once`(_ isTerminal: Bool, _ count: Int) async throws {
-    let (rig, id) = try await Self.followed(isTerminal: isTerminal)
+    let (rig, id) = try await DockerRig.following(isTerminal: isTerminal)
     try await rig.on { rig in
-      // After so many records of the new file: within the long line, behind it.
-      var left = count
-      rig.engine.drawRepeat = {
-        left -= 1
-        return left == 0
-      }
-      rig.engine.rotate(id, keeping: .max)
+      // Within the long line, behind it.
+      rig.engine.rotate(id, repeatingAfter: count)
       rig.engine.write(id, 1, Self.long)
       rig.engine.write(id, 1, "second")
       rig.engine.write(id, 1, "third")
@@ -49,21 +30,14 @@ struct DockerRotationTests {
     try await rig.until("the lines") { $0.lines("docker/web").last == "third" }
     try await rig.on { $0.engine.write(id, 1, "last") }
     try await rig.until("the last line") { $0.lines("docker/web").last == "last" }
-    #expect(try await rig.on { $0.lines("docker/web") } == wanted + ["last"])
-    #expect(try await rig.on { $0.statuses("docker/web") } == ["start"])
-    try await rig.end()
+    try await rig.end(havingShipped: wanted + ["last"])
   }
 
   @Test func `a file of many lines that comes twice is shipped once`() async throws {
-    let (rig, id) = try await Self.followed()
+    let (rig, id) = try await DockerRig.following()
     let count = RecentTimes.countMax + 1_000
     try await rig.on { rig in
-      var left = count
-      rig.engine.drawRepeat = {
-        left -= 1
-        return left == 0
-      }
-      rig.engine.rotate(id, keeping: .max)
+      rig.engine.rotate(id, repeatingAfter: count)
       for number in 0..<count { rig.engine.write(id, 1, "line \(number)") }
       rig.engine.write(id, 1, "last")
     }
@@ -73,7 +47,7 @@ struct DockerRotationTests {
   }
 
   @Test func `lines that a late follow has skipped are read from what is stored`() async throws {
-    let (rig, id) = try await Self.followed()
+    let (rig, id) = try await DockerRig.following()
     #expect(try await rig.on { Self.logRequests($0) }.last?.contains("&tail=1000") == true)
     try await rig.on { rig in
       let late = rig.engine.now - 5_000_000_000
@@ -89,7 +63,7 @@ struct DockerRotationTests {
   }
 
   @Test func `more lines than a follow begins with are read from what is stored`() async throws {
-    let (rig, id) = try await Self.followed()
+    let (rig, id) = try await DockerRig.following()
     try await rig.on { rig in
       rig.engine.beforeFollow = {
         for number in 0..<2_000 { rig.engine.write(id, 1, "line \(number)") }
@@ -98,13 +72,11 @@ struct DockerRotationTests {
       rig.engine.dropConnections()
     }
     try await rig.until("the lines") { $0.lines("docker/web").count == 2_001 }
-    #expect(try await rig.on { $0.lines("docker/web") } == ["first"] + (0..<2_000).map { "line \($0)" })
-    #expect(try await rig.on { $0.statuses("docker/web") } == ["start"])
-    try await rig.end()
+    try await rig.end(havingShipped: ["first"] + (0..<2_000).map { "line \($0)" })
   }
 
   @Test func `lines that were rotated away are reported once`() async throws {
-    let (rig, id) = try await Self.followed()
+    let (rig, id) = try await DockerRig.following()
     try await rig.on { rig in
       rig.kill()
       rig.engine.write(id, 1, "gone")
@@ -123,7 +95,7 @@ struct DockerRotationTests {
   }
 
   @Test func `the end of a line that was shipped is not shipped when its beginning is rotated away`() async throws {
-    let (rig, id) = try await Self.followed()
+    let (rig, id) = try await DockerRig.following()
     try await rig.on { $0.engine.write(id, 1, Self.long) }
     try await rig.until("the long line") { $0.lines("docker/web").count == 2 }
     try await rig.on { rig in
@@ -133,14 +105,12 @@ struct DockerRotationTests {
       rig.begin()
     }
     try await rig.until("the next line") { $0.lines("docker/web").count == 3 }
-    #expect(try await rig.on { $0.lines("docker/web") } == ["first", Self.long, "next"])
-    #expect(try await rig.on { $0.statuses("docker/web") } == ["start"])
-    try await rig.end()
+    try await rig.end(havingShipped: ["first", Self.long, "next"])
   }
 
   @Test(arguments: [false, true])
   func `what an engine that was killed has left of a line is marked`(_ isRestarted: Bool) async throws {
-    let (rig, id) = try await Self.followed()
+    let (rig, id) = try await DockerRig.following()
     let cut = String(repeating: "x", count: EngineLogDecoder.pieceByteCount)
     try await rig.on { rig in
       rig.engine.write(id, 1, cut, isEnded: false)
@@ -163,7 +133,7 @@ struct DockerRotationTests {
   }
 
   @Test func `two sections that name the same container both ship it`() async throws {
-    let (rig, id) = try await Self.followed()
+    let (rig, id) = try await DockerRig.following()
     try await rig.on { try $0.beginOther("docker two", "other/{container}") }
     try await rig.until("the line") { $0.lines("other/web") == ["first"] && $0.engine.followerCount == 2 }
     try await rig.on { $0.engine.write(id, 1, "second") }

@@ -157,6 +157,16 @@ final class FakeEngine {
   /// Begins a new file.
   ///
   /// - Parameter count: how many records are kept of what there was.
+  /// Rotates, keeping all; the new file is sent a second time once it has so many records.
+  func rotate(_ id: String, repeatingAfter count: Int) {
+    var left = count
+    drawRepeat = {
+      left -= 1
+      return left == 0
+    }
+    rotate(id, keeping: .max)
+  }
+
   func rotate(_ id: String, keeping count: Int) {
     guard let index = index(id) else { return }
     containers[index].file = containers[index].records.count

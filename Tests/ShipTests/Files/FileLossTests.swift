@@ -7,13 +7,9 @@ import Testing
 /// each line is shipped once.
 struct FileLossTests {
   @Test func `closed files that are renamed right after a line are found under their new names`() async throws {
-    let scene = try ShipScene {
-      $0.start = .beginning
+    let scene = try await ShipScene.reading(["1"], in: (0..<20).map { "\($0).log" }) {
       $0.openCountMax = 4
     }
-    for number in 0..<20 { try scene.write("\(number).log", "1\n") }
-    await scene.begin()
-    #expect(try await scene.shipped(20).count == 20)
     for number in 0..<20 {
       try scene.write("\(number).log", "2\n")
       scene.rename("\(number).log", to: "\(number).log.1")
@@ -25,14 +21,10 @@ struct FileLossTests {
   }
 
   @Test func `closed files whose renames nobody reports are looked for in their directories`() async throws {
-    let scene = try ShipScene {
-      $0.start = .beginning
+    let scene = try await ShipScene.reading(["1"], in: (0..<6).map { "\($0).log" }) {
       $0.openCountMax = 2
       $0.polls = true
     }
-    for number in 0..<6 { try scene.write("\(number).log", "1\n") }
-    await scene.begin()
-    #expect(try await scene.shipped(6).count == 6)
     for number in 0..<6 {
       try scene.write("\(number).log", "2\n")
       scene.rename("\(number).log", to: "\(number).log.1")
@@ -58,10 +50,7 @@ struct FileLossTests {
   @Test func `files that came and were renamed while nobody looked are read in the order of their birth`()
     async throws
   {
-    let scene = try ShipScene { $0.start = .beginning }
-    try scene.write("a.log", "1\n")
-    await scene.begin()
-    #expect(try await scene.shipped(1) == ["a.log: 1"])
+    let scene = try await ShipScene.reading(["1"])
     await scene.end()
     try scene.write("a.log", "2\n")
     for number in 3...5 {
@@ -83,10 +72,7 @@ struct FileLossTests {
   }
 
   @Test func `copies of what was read are not read`() async throws {
-    let scene = try ShipScene { $0.start = .beginning }
-    try scene.write("a.log", "1\n2\n")
-    await scene.begin()
-    #expect(try await scene.shipped(2).count == 2)
+    let scene = try await ShipScene.reading(["1", "2"])
     await scene.end()
     scene.rename("a.log", to: "a.log.2")
     try await nextBirth()
@@ -99,10 +85,7 @@ struct FileLossTests {
   }
 
   @Test func `beside a file that was emptied in place and is gone nothing is taken for rotated`() async throws {
-    let scene = try ShipScene { $0.start = .beginning }
-    try scene.write("a.log", "1\n2\n")
-    await scene.begin()
-    #expect(try await scene.shipped(2).count == 2)
+    let scene = try await ShipScene.reading(["1", "2"])
     try scene.write("a.log.1", "1\n2\n")
     scene.truncate("a.log")
     try scene.write("a.log", "3\n")

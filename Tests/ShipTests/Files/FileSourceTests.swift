@@ -19,10 +19,7 @@ struct FileSourceTests {
   }
 
   @Test func `with start = beginning they are read whole, and what is known goes on where it was`() async throws {
-    let scene = try ShipScene { $0.start = .beginning }
-    try scene.write("a.log", "1\n2\n")
-    await scene.begin()
-    #expect(try await scene.shipped(2) == ["a.log: 1", "a.log: 2"])
+    let scene = try await ShipScene.reading(["1", "2"])
     await scene.end()
     try scene.write("a.log", "3\n")
     await scene.begin()
@@ -31,10 +28,7 @@ struct FileSourceTests {
   }
 
   @Test func `a renamed file is read on under its stream, and before the new one`() async throws {
-    let scene = try ShipScene { $0.start = .beginning }
-    try scene.write("a.log", "1\n")
-    await scene.begin()
-    #expect(try await scene.shipped(1) == ["a.log: 1"])
+    let scene = try await ShipScene.reading(["1"])
     try scene.write("a.log", "2\n")
     scene.rename("a.log", to: "a.log.1")
     try scene.write("a.log.1", "3\n")
@@ -44,10 +38,7 @@ struct FileSourceTests {
   }
 
   @Test func `what a renamed file got while nobody looked is read first`() async throws {
-    let scene = try ShipScene { $0.start = .beginning }
-    try scene.write("a.log", "1\n")
-    await scene.begin()
-    #expect(try await scene.shipped(1) == ["a.log: 1"])
+    let scene = try await ShipScene.reading(["1"])
     await scene.end()
     try scene.write("a.log", "2\n")
     scene.rename("a.log", to: "a.old")
@@ -58,10 +49,7 @@ struct FileSourceTests {
   }
 
   @Test func `a removed file is read to its end, and its bookmark is forgotten`() async throws {
-    let scene = try ShipScene { $0.start = .beginning }
-    try scene.write("a.log", "1\n")
-    await scene.begin()
-    #expect(try await scene.shipped(1) == ["a.log: 1"])
+    let scene = try await ShipScene.reading(["1"])
     try scene.write("a.log", "2\n")
     scene.remove("a.log")
     #expect(try await scene.shipped(2) == ["a.log: 1", "a.log: 2"])
@@ -71,10 +59,7 @@ struct FileSourceTests {
   @Test func `a file that was emptied is read from its beginning, and a status entry says how far it was read`()
     async throws
   {
-    let scene = try ShipScene { $0.start = .beginning }
-    try scene.write("a.log", "1\n2\n")
-    await scene.begin()
-    #expect(try await scene.shipped(2).count == 2)
+    let scene = try await ShipScene.reading(["1", "2"])
     scene.truncate("a.log")
     try scene.write("a.log", "3\n")
     let texts = try await scene.shipped(4)
@@ -85,10 +70,7 @@ struct FileSourceTests {
   }
 
   @Test func `a file that was written anew is noticed though it is longer than before`() async throws {
-    let scene = try ShipScene { $0.start = .beginning }
-    try scene.write("a.log", "header\n1\n")
-    await scene.begin()
-    #expect(try await scene.shipped(2).count == 2)
+    let scene = try await ShipScene.reading(["header", "1"])
     await scene.end()
     scene.truncate("a.log")
     try scene.write("a.log", "header\nanother line\n")
@@ -143,10 +125,7 @@ struct FileSourceTests {
   }
 
   @Test func `the hole that a writer leaves behind a truncation is skipped`() async throws {
-    let scene = try ShipScene { $0.start = .beginning }
-    try scene.write("a.log", "1\n")
-    await scene.begin()
-    #expect(try await scene.shipped(1).count == 1)
+    let scene = try await ShipScene.reading(["1"])
     scene.truncate("a.log")
     scene.truncate("a.log", to: 50 << 20)
     try scene.write("a.log", "2\n")
@@ -202,13 +181,9 @@ struct FileSourceTests {
   }
 
   @Test func `no more files than the limit stay open, and each is read on`() async throws {
-    let scene = try ShipScene {
-      $0.start = .beginning
+    let scene = try await ShipScene.reading(["1"], in: (0..<20).map { "\($0).log" }) {
       $0.openCountMax = 4
     }
-    for number in 0..<20 { try scene.write("\(number).log", "1\n") }
-    await scene.begin()
-    #expect(try await scene.shipped(20).count == 20)
     for number in 0..<20 { try scene.write("\(number).log", "2\n") }
     #expect(Set(try await scene.shipped(40)).count == 40)
     let lag = await scene.lag()

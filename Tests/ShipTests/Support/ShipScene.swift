@@ -2,6 +2,7 @@ import Glibc
 import LogsSystem
 import LogsTransport
 import LogsWire
+import Testing
 
 @testable import LogsShip
 
@@ -20,6 +21,29 @@ final class ShipScene: @unchecked Sendable {
     loop = try EventLoop.start(name: "test")
     desk = TestDesk(loop)
     self.configure = configure
+  }
+
+  /// A scene whose source has read files from their beginnings to their ends.
+  ///
+  /// - Parameters:
+  ///   - lines: what is in each of them.
+  ///   - configure: changes the source's configuration further.
+  static func reading(
+    _ lines: [String], in names: [String] = ["a.log"], sourceLocation: SourceLocation = #_sourceLocation,
+    _ configure: @escaping (inout FileSourceConfiguration) -> Void = { _ in }
+  ) async throws -> ShipScene {
+    let scene = try ShipScene {
+      $0.start = .beginning
+      configure(&$0)
+    }
+    for name in names { try scene.write(name, lines.map { "\($0)\n" }.joined()) }
+    await scene.begin()
+    let texts = try await scene.shipped(names.count * lines.count)
+    for name in names {
+      #expect(
+        texts.filter { $0.hasPrefix("\(name): ") } == lines.map { "\(name): \($0)" }, sourceLocation: sourceLocation)
+    }
+    return scene
   }
 
   deinit {
