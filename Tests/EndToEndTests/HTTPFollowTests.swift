@@ -31,6 +31,31 @@ import Testing
     }
   }
 
+  @Test(arguments: ["identity", "gzip"])
+  func `quiet times of lines of JSON are filled with empty lines`(coding: String) throws {
+    try Self.play(["--heartbeat", "400ms"]) { server in
+      try Self.append(server, "web", ["one"])
+      let peer = try HTTPPeer(server)
+      try peer.send(
+        "GET /api/v1/streams/web/follow?format=ndjson HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: \(coding)\r\n\r\n"
+      )
+      #expect(try peer.head().headers["content-encoding"] == (coding == "gzip" ? coding : nil))
+      guard coding == "identity" else {
+        // Whatever it is compressed to, something comes.
+        for _ in 0..<3 { #expect(try peer.chunk()?.isEmpty == false) }
+        return
+      }
+      func next() throws -> String { String(decoding: try peer.chunk() ?? [], as: UTF8.self) }
+      #expect(try next().contains(#""message":"one""#))
+      for _ in 0..<2 { #expect(try next() == "\n") }
+      try Self.append(server, "web", ["two"])
+      var text = try next()
+      while text == "\n" { text = try next() }
+      #expect(text.contains(#""message":"two""#) && text.hasSuffix("}\n"))
+      #expect(try next() == "\n")
+    }
+  }
+
   @Test func `history turns into live, and an id continues where it was cut`() throws {
     try Self.play { server in
       try Self.append(server, "web", ["one", "two"])

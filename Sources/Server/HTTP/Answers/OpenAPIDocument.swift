@@ -143,7 +143,8 @@ enum OpenAPIDocument {
     "responses":{
       "entries":{"description":"entries","content":{"application/json":{"schema":{"type":"array",
         "items":{"type":"object"}}}}},
-      "followed":{"description":"entries as they come","content":{"text/event-stream":{"schema":{"type":"string"}},
+      "followed":{"description":"entries as they come; in quiet times heartbeats, which among lines are empty ones",
+        "content":{"text/event-stream":{"schema":{"type":"string"}},
         "application/x-ndjson":{"schema":{"type":"string"}}}},
       "counted":{"description":"the counts","content":{"application/json":{"schema":{"type":"object",
         "required":["count","missing"]}}}},

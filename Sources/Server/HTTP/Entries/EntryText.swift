@@ -51,12 +51,17 @@ struct EntryText {
   ///
   /// - Parameter now: nanoseconds since 1970.
   mutating func heartbeat(_ now: Int64) -> [UInt8] {
-    guard query.form == .events else { return [] }
-    return note("heartbeat") { json in
-      json.object { json in
-        json.key("timestamp")
-        json.time(now)
+    switch query.form {
+    case .events:
+      note("heartbeat") { json in
+        json.object { json in
+          json.key("timestamp")
+          json.time(now)
+        }
       }
+    // An empty line, over which readers of lines of JSON pass.
+    case .lines: [UInt8(ascii: "\n")]
+    case .array, .collected, .frames, .messages: []
     }
   }
 
