@@ -57,6 +57,7 @@ import Testing
     ("query web -Z Europe/Berln", "; did you mean Europe/Berlin?"),
     ("query web -Z berlin", "; did you mean Europe/Berlin?"),
     ("query web -Z UCT+2", "'UCT+2'"), ("follow web -Z utcc", "; did you mean utc?"),
+    ("push web --input-zone utcc", "; did you mean utc?"),
   ])
   func `a time and a zone that are nearly known are suggested`(line: String, suggestion: String) async {
     let (exit, text) = await failure(line.split(separator: " ").map(String.init))

@@ -158,7 +158,7 @@ import Testing
       }
       for (words, reason) in [
         (["-o", "jsn"], "did you mean json?"), (["--template", "{foo}"], "there is no field 'foo'"),
-        (["--columns", "seq,,x"], "there is no field ''"), (["-Z", "Mars"], "--time-zone"),
+        (["--columns", "seq,,x"], "there is no field ''"), (["-Z", "Mars"], "-Z takes a name"),
         (["--columns", "seq", "-o", "json"], "-o csv"), (["--template", "x", "-o", "json"], "leave out -o"),
       ] {
         let run = try server.run(["query", "web"] + words)

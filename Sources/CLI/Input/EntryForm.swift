@@ -28,7 +28,8 @@ struct EntryForm: Sendable {
     self.format = format
     let zoneText = arguments.value("input-zone") ?? "local"
     guard let zone = TimeZoneRule(zoneText) else {
-      throw .usage("--input-zone takes local, utc, or an offset like +02:00, not '\(zoneText)'")
+      let suggestion = Spelling.suggestion(zoneText, among: ["local", "utc"])
+      throw .usage("--input-zone takes local, utc, or an offset like +02:00, not '\(zoneText)'\(suggestion)")
     }
     self.zone = zone
     let files = arguments.operands.dropFirst()
