@@ -57,6 +57,7 @@ import Testing
     _ = try Filter(filter)
     let hints = FilterWords(filter).words.compactMap(ValueHints.groupedDigits)
     #expect(hints.count == 1 && hints.first?.hasSuffix("; write \(remedy)") == true, "\(hints)")
+    #expect(ForeignTerms.hint([filter]) == nil, "it is said once")
   }
 
   @Test(arguments: [

@@ -1,11 +1,13 @@
 internal import LogsWire
 
-/// Values of fields that are read otherwise than somebody may have meant: why such a filter found nothing.
+/// Values of fields that are read otherwise than somebody may have meant.
 enum ValueHints {
   private static let fields = ["level", "kind", "stream", "seq", "time"]
 
+  /// Why such a filter found nothing.
   static func hint(_ word: FilterWords.Word) -> String? {
-    guard let (name, symbol, value) = parts(word) else { return nil }
+    // Of digits with commas more is said, whatever is found.
+    guard let (name, symbol, value) = parts(word), groupedDigits(word) == nil else { return nil }
     switch symbol {
     case ":", "=", "==":
       if name == "message", !value.contains("*") {
