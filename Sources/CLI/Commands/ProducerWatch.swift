@@ -54,6 +54,7 @@ final class ProducerWatch: Sendable {
       heldStreams.withLock { $0[stream] = nil }
       Terminal.note("\(stream) is accepted again")
     case .refused(let stream, let count, let error):
+      heldStreams.withLock { $0[stream] = nil }
       noteRefusal(stream, count, error)
     case .dropped(let stream, let count, let reason):
       Terminal.note(Self.text(stream, count, "dropped: \(reason.rawValue)"))
