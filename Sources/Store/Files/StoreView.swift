@@ -7,7 +7,7 @@ package struct StoreView: Sendable {
   private let paths: StorePaths
   private let files = PosixFileSystem()
 
-  private static let advice = "run it as the user that the server runs as"
+  static let advice = "run it as the user that the server runs as"
 
   /// - Throws: `notAStore` if there is no store.
   package init(directory: String) throws(StoreError) {
@@ -65,7 +65,10 @@ package struct StoreView: Sendable {
   }
 
   /// The number of the newest segment.
-  package func newest() throws(StoreError) -> Int64 {
+  package func newest() throws(StoreError) -> Int64 { try file().newest }
+
+  /// What `store` says.
+  func file() throws(StoreError) -> StoreFile {
     let file: StoreFile?
     do throws(StoreError) { file = try StoreFile.load(paths, files) } catch {
       guard error.code == .inputOutput else { throw error }
@@ -75,7 +78,7 @@ package struct StoreView: Sendable {
       throw StoreError(
         .notAStore, "there is no store in \(paths.directory): it has no file 'store'; name a server's data directory")
     }
-    return file.newest
+    return file
   }
 
   /// The newest segment that holds something.
@@ -92,7 +95,7 @@ package struct StoreView: Sendable {
     }
   }
 
-  private static let busyTimeout = Duration.seconds(2)
+  static let busyTimeout = Duration.seconds(2)
 
   /// The segments up to `last` that are not sealed.
   package func unsealedSegments(through last: Int64) throws(StoreError) -> [Int64] {

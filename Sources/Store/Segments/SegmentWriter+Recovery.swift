@@ -6,12 +6,18 @@ extension SegmentWriter {
   /// Calls `visit` with each stream of the segment's table: as it was when the segment was made, but sealed or not as
   /// of now; and whether it has been deleted.
   func forEachStream(_ visit: (StreamInfo, Bool) -> Void) throws(SQLiteError) {
+    try Self.forEachStream(in: database.connection, visit)
+  }
+
+  static func forEachStream(
+    in database: borrowing Database, _ visit: (StreamInfo, Bool) -> Void
+  ) throws(SQLiteError) {
     let statement = try database.prepare(
       "SELECT id, name, incarnation, state, next, entries, bytes, received FROM streams ORDER BY id")
     while try statement.step() {
       visit(
         StreamInfo(
-          id: try statement.integer(0, in: Self.ids), name: StreamName(stored: statement.text(1)),
+          id: try statement.integer(0, in: ids), name: StreamName(stored: statement.text(1)),
           incarnation: Incarnation(statement.bits(2)), head: UInt64(try statement.integer(4, in: 1...Int64.max)) - 1,
           isSealed: statement.integer(3) == SegmentSchema.StreamState.sealed.rawValue,
           entryCount: UInt64(try statement.integer(5, in: 0...Int64.max)),
@@ -29,6 +35,10 @@ extension SegmentWriter {
 
   /// What was removed of streams, by their ids.
   func removals() throws(SQLiteError) -> [Int64: Removals] {
+    try Self.removals(in: database.connection, format: format)
+  }
+
+  static func removals(in database: borrowing Database, format: Int64) throws(SQLiteError) -> [Int64: Removals] {
     guard format >= SegmentSchema.removalsFormat else { return [:] }
     let statement = try database.prepare("SELECT stream, first_seq, last_seq, reason, bytes FROM removals")
     var removals: [Int64: Removals] = [:]
@@ -62,8 +72,12 @@ extension SegmentWriter {
 
   /// Calls `visit` with every run, in the order in which they were stored.
   func forEachRun(_ visit: (RunSummary) -> Void) throws(SQLiteError) {
+    try Self.forEachRun(in: database.connection, visit)
+  }
+
+  static func forEachRun(in database: borrowing Database, _ visit: (RunSummary) -> Void) throws(SQLiteError) {
     let statement = try database.prepare("SELECT \(RunSummary.columns) FROM runs ORDER BY id")
-    while try statement.step() { visit(try Self.summary(statement)) }
+    while try statement.step() { visit(try summary(statement)) }
   }
 
   /// Calls `visit` with runs and their batches, the last one first, until it returns false.

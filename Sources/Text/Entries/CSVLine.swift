@@ -40,7 +40,7 @@ package struct CSVLine: EntryOutput {
   }
 
   /// Puts a value at the end of `output` in quotes if it needs them.
-  private static func quote(_ output: inout [UInt8], from start: Int) {
+  package static func quote(_ output: inout [UInt8], from start: Int) {
     let needsQuotes = output[start...].contains {
       $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r")
     }

@@ -17,6 +17,15 @@ package struct ClockText: Sendable {
     output.appendDigits(fraction / 1_000_000, count: 3)
   }
 
+  /// As SQL has times, with nanoseconds and without a zone: `2026-01-10 12:00:00.123456789`. Such texts have the order
+  /// of their times.
+  package mutating func appendSQL(_ nanoseconds: Int64, to output: inout [UInt8]) {
+    let (second, fraction) = Self.split(nanoseconds)
+    append(second, separator: UInt8(ascii: " "), to: &output)
+    output.append(UInt8(ascii: "."))
+    output.appendDigits(fraction, count: 9)
+  }
+
   /// RFC 3339 with nanoseconds: `2026-01-10T12:00:00.123456789Z`, `2026-01-10T13:00:00.123456789+01:00`.
   package mutating func appendRFC3339(_ nanoseconds: Int64, to output: inout [UInt8]) {
     let (second, fraction) = Self.split(nanoseconds)

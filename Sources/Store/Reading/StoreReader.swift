@@ -1,0 +1,195 @@
+internal import LogsDisk
+internal import LogsSystem
+internal import LogsWire
+internal import Synchronization
+
+/// The entries of a data directory, as another process than its server reads them, also while that writes.
+///
+/// It knows the streams as they were when it was made: what is appended later is not seen, and what is removed later is
+/// gone. Nothing is written. Reads take snapshots of segments that last milliseconds, so that none pins a WAL.
+package final class StoreReader: Sendable {
+  /// Those that exist, in the order of their names.
+  package let streams: [StreamInfo]
+  private let view: StoreView
+  private let paths: StorePaths
+  private let catalog = Catalog()
+  private let newest: Int64
+  private let trimmedBelow: Int64
+  private let damage = DamageNotes()
+  private let reader: Mutex<Reader>
+
+  /// What was found damaged, in lines for people.
+  private final class DamageNotes: Sendable {
+    private let lines = Mutex<[String]>([])
+
+    func add(_ line: String) { lines.withLock { $0.append(line) } }
+    func clear() { lines.withLock { $0 = [] } }
+    var last: String? { lines.withLock { $0.last } }
+  }
+
+  /// - Throws: `notAStore` if there is no store, or one of a newer version.
+  package init(directory: String) throws(StoreError) {
+    view = try StoreView(directory: directory)
+    paths = StorePaths(directory: directory)
+    let content = try Self.content(of: paths, view)
+    (newest, trimmedBelow) = (content.newest, content.trimmedBelow)
+    streams = content.streams.sorted { $0.name < $1.name }
+    catalog.publish(content.streams)
+    reader = Mutex(try Self.reader(of: paths, view, content, catalog, damage))
+  }
+
+  /// Reads one range, as far as bytes and time allow.
+  ///
+  /// A server may be sealing a segment, and take away what a connection was about to look into. So what fails, or is
+  /// lost, is read once more with new connections.
+  package func read(
+    _ request: ReadRequest, isCancelled: @escaping () -> Bool = { false }
+  ) throws(StoreError) -> ReadResult {
+    let first = attempt(request, isCancelled)
+    switch first {
+    case .success(let result) where !result.hasLoss: return result
+    case .failure(let error) where ![.inputOutput, .damaged, .busy].contains(error.code): throw error
+    case .success, .failure: break
+    }
+    damage.clear()
+    let content = Content(streams: streams, newest: newest, trimmedBelow: trimmedBelow)
+    let again = try Self.reader(of: paths, view, content, catalog, damage)
+    reader.withLock { $0 = again }
+    return try attempt(request, isCancelled).get()
+  }
+
+  private func attempt(
+    _ request: ReadRequest, _ isCancelled: @escaping () -> Bool
+  ) -> Result<ReadResult, StoreError> {
+    let results = reader.withLock { $0 }.read([request], isCancelled: isCancelled, while: { false })
+    guard let result = results.first else { preconditionFailure("the first range is always read") }
+    return result
+  }
+
+  /// Why a range that a read has called lost is gone, in words; nil if it was removed since the reader was made: then
+  /// nothing is wrong.
+  package func loss(of numbers: ClosedRange<UInt64>, of stream: StreamInfo) throws(StoreError) -> String? {
+    let now = try Self.content(of: paths, view).streams.first { $0.id == stream.id }
+    guard let now, now.keptRanges.contains(where: { $0.overlaps(numbers) }) else { return nil }
+    let reason = damage.last.map { ": \($0)" } ?? ""
+    return "numbers \(numbers.lowerBound) to \(numbers.upperBound) of '\(stream.name)' are lost\(reason)"
+  }
+
+  // MARK: what is there
+
+  private struct Content {
+    var streams: [StreamInfo]
+    var newest: Int64
+    var trimmedBelow: Int64
+  }
+
+  private static func content(of paths: StorePaths, _ view: StoreView) throws(StoreError) -> Content {
+    let file = try view.file()
+    guard file.newest > 0 else { return Content(streams: [], newest: 0, trimmedBelow: 1) }
+    let path = paths.segment(file.newest)
+    let streams: [StreamInfo]
+    let identity: SegmentWriter.Identity
+    do throws(SQLiteError) { (streams, identity) = try content(of: path) } catch {
+      var failure = StoreError(error, while: "read")
+      if error.isFailedOpen { failure.message += "; \(StoreView.advice)" }
+      throw failure
+    }
+    guard identity.number == file.newest, identity.store == file.id.bytes else {
+      throw StoreError(
+        .notAStore, "\(path) is not segment \(file.newest) of store \(file.id); restore the whole data directory")
+    }
+    guard identity.format <= SegmentSchema.format else {
+      throw StoreError(
+        .notAStore,
+        "\(path) has format \(identity.format), this program knows \(SegmentSchema.format); use a newer one")
+    }
+    guard (1...file.newest).contains(identity.trimmedBelow) else {
+      throw StoreError(.damaged, "\(path) is damaged: trimmed_below is \(identity.trimmedBelow)")
+    }
+    var content = Content(streams: streams, newest: file.newest, trimmedBelow: identity.trimmedBelow)
+    if identity.trimmedBelow > 1 { try setFirsts(&content, paths) }
+    return content
+  }
+
+  private static func reader(
+    of paths: StorePaths, _ view: StoreView, _ content: Content, _ catalog: Catalog, _ damage: DamageNotes
+  ) throws(StoreError) -> Reader {
+    var configuration = StoreConfiguration(directory: paths.directory)
+    // What the server has in memory is here in the segments.
+    configuration.tailCacheByteCountMax = 0
+    var listing = SegmentListing(segments: [], trimmedBelow: content.trimmedBelow)
+    let unsealed = Set(try view.unsealedSegments(through: content.newest))
+    for number in content.trimmedBelow..<max(content.newest, content.trimmedBelow) {
+      let path = paths.segment(number)
+      do throws(FileError) {
+        guard try configuration.fileSystem.byteCount(path) != nil else { continue }
+      } catch {
+        throw StoreError(error, while: "look at", advice: StoreView.advice)
+      }
+      listing.segments.append(
+        Segment(number: number, path: path, state: unsealed.contains(number) ? .closing : .sealed))
+    }
+    if content.newest > 0 {
+      listing.segments.append(
+        Segment(number: content.newest, path: paths.segment(content.newest), state: .active))
+    }
+    return Reader(
+      catalog: catalog, segments: SegmentList(listing), pool: ConnectionPool(configuration),
+      tail: TailCache(configuration), files: configuration.fileSystem, readTimeMax: configuration.readTimeMax,
+      damaged: { _ in }, log: { damage.add($0.text) })
+  }
+
+  /// The streams by the newest segment, and what it says of itself, in one snapshot.
+  private static func content(
+    of newest: String
+  ) throws(SQLiteError) -> (streams: [StreamInfo], identity: SegmentWriter.Identity) {
+    let database = try Database(newest, mode: .readOnly, vfs: nil)
+    database.setBusyTimeout(StoreView.busyTimeout)
+    try database.require(applicationID: SegmentSchema.applicationID, kind: "segment")
+    try database.execute("PRAGMA query_only=1; BEGIN")
+    let identity = try SegmentWriter.identity(database)
+    // Of a newer version nothing is known.
+    guard identity.format <= SegmentSchema.format else { return ([], identity) }
+    var removals = try SegmentWriter.removals(in: database, format: identity.format)
+    var streams: [Int64: StreamInfo] = [:]
+    try SegmentWriter.forEachStream(in: database) { stream, isDeleted in
+      guard !isDeleted else { return }
+      streams[stream.id] = stream
+      streams[stream.id]?.removals = removals.removeValue(forKey: stream.id) ?? Removals()
+    }
+    try SegmentWriter.forEachRun(in: database) { run in
+      streams[run.stream]?.head = run.numbers.upperBound
+      streams[run.stream]?.entryCount += run.entryCount
+      streams[run.stream]?.storedByteCount += run.byteCount
+      streams[run.stream]?.lastReceived = run.received
+    }
+    try database.execute("COMMIT")
+    return (streams.values.sorted { $0.id < $1.id }, identity)
+  }
+
+  /// Has the streams begin where they do in the oldest segment that is kept.
+  private static func setFirsts(_ content: inout Content, _ paths: StorePaths) throws(StoreError) {
+    // Sealed or not, it is read with its locks.
+    let oldest = Segment(
+      number: content.trimmedBelow, path: paths.segment(content.trimmedBelow), state: .active)
+    do throws(SQLiteError) {
+      let beginnings = try ReaderConnection(oldest, vfs: nil).beginnings()
+      for index in content.streams.indices {
+        content.streams[index].begin(at: beginnings[content.streams[index].id])
+      }
+    } catch {
+      // What cannot be read of it is lost, whatever was stored before it.
+      guard error.isLoss || error.isFailedOpen, oldest.number < content.newest else {
+        throw StoreError(error, while: "read")
+      }
+    }
+  }
+}
+
+extension ReadResult {
+  fileprivate var hasLoss: Bool {
+    pieces.contains { piece in
+      if case .skip(_, .lost) = piece { true } else { false }
+    }
+  }
+}
