@@ -94,9 +94,10 @@ let package = Package(
     library(
       "Server",
       uses: [
-        "CNghttp2", "COpenSSL", "CWebFiles", "CZlib", "CZstd", "LogsStore", "LogsSystem", "LogsText", "LogsTransport",
-        "LogsWire",
+        "CNghttp2", "COpenSSL", "CWebFiles", "CZlib", "CZstd", "LogsSQL", "LogsStore", "LogsSystem", "LogsText",
+        "LogsTransport", "LogsWire",
       ]),
+    library("SQL", uses: ["CSQLite", "LogsStore", "LogsSystem", "LogsText", "LogsWire"]),
     library("Client", uses: ["LogsDisk", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
     library("Foundation", uses: ["LogsClient"]),
     library("Ship", uses: ["CSystem", "LogsClient", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
@@ -129,6 +130,7 @@ let package = Package(
     tests(
       "Store",
       uses: ["LogsStore", "LogsDisk", "LogsSimulation", "LogsSystem", "LogsWire", "CSQLite", "CFaultVFS"]),
+    tests("SQL", uses: ["CSQLite", "LogsSQL", "LogsStore", "LogsSystem", "LogsText", "LogsWire"]),
     tests(
       "Server",
       uses: ["LogsServer", "LogsSimulation", "LogsStore", "LogsSystem", "LogsTransport", "LogsWire"]),

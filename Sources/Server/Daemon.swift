@@ -1,4 +1,5 @@
 internal import Glibc
+internal import LogsSQL
 internal import LogsStore
 internal import LogsSystem
 internal import LogsText
@@ -17,6 +18,7 @@ package enum Daemon {
     if arguments.first == "token" {
       return TokenCommand.run(Array(arguments.dropFirst()), environment: Environment.variables)
     }
+    if arguments.first == "sql" { return SQLCommand.run(Array(arguments.dropFirst())) }
     let reader: ConfigurationReader
     do { reader = try ConfigurationReader(arguments: arguments, environment: Environment.variables) } catch {
       for fault in error.faults { Output.write("logsd: \(PrintableText.escaped(fault))", to: STDERR_FILENO) }

@@ -175,6 +175,27 @@ import Testing
     }
   }
 
+  @Test func `the limits of SQL are those of the code`() throws {
+    let page = try Tree.file("spec/limits.md").lines
+    let code = try Tree.file("Sources/SQL/SQLLimits.swift").lines
+    for (row, value) in [
+      ("| `sql-rows` | 100,000 rows", "rowCountMax = 100_000"),
+      ("| `sql-time` | 30 s", "durationMax: Duration = .seconds(30)"),
+      ("| `sql-memory` | 256 MiB", "memoryByteCountMax = 256 << 20"),
+      ("| `sql-text` | 64 KiB", "textByteCountMax: Int32 = 64 << 10"),
+      ("| `sql-value` | 16 MiB", "valueByteCountMax: Int32 = 16 << 20"),
+      ("| `sql-columns` | 200", "columnCountMax: Int32 = 200"),
+      ("| `sql-depth` | 100", "expressionDepthMax: Int32 = 100"),
+      ("| `sql-compound` | 50", "compoundCountMax: Int32 = 50"),
+      ("| `sql-instructions` | 50,000", "instructionCountMax: Int32 = 50_000"),
+      ("| `sql-arguments` | 100", "argumentCountMax: Int32 = 100"),
+      ("| `sql-pattern` | 1,000 bytes", "patternByteCountMax: Int32 = 1_000"),
+    ] {
+      #expect(page.contains { $0.hasPrefix(row) }, "\(row)")
+      #expect(code.contains { $0.hasSuffix(value) }, "\(value)")
+    }
+  }
+
   private static let renewals = "Server/Connections/ServerConnection+Authorizing"
 
   private static func number(_ value: Int) -> String {

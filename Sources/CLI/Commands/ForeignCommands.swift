@@ -17,6 +17,7 @@ enum ForeignCommands {
       (["close", "finish", "end"], "logs complete STREAM seals a stream"),
       (["server", "serve", "start", "daemon"], "the server is another program, logsd"),
       (["token", "tokens", "login"], "logsd token makes tokens, and --token-file FILE uses one"),
+      (["sql", "select"], "logsd sql DIR QUERY answers SQL over a data directory, where the server runs"),
       (["profile", "profiles", "env"], "logs config show shows what is used"),
     ]
     return Dictionary(uniqueKeysWithValues: rows.flatMap { row in row.names.map { ($0, row.remedy) } })

@@ -73,7 +73,7 @@ package struct ConfigurationReader: Sendable {
     return origin == setting.flag || origin == setting.environmentVariable ? origin : "\(origin): \(name)"
   }
 
-  private static let commands = ["help", "version", "seal", "reload", "config", "token"]
+  private static let commands = ["help", "version", "seal", "reload", "config", "token", "sql"]
 
   private static let options =
     [
@@ -213,6 +213,7 @@ package struct ConfigurationReader: Sendable {
              of it; with --data, or a --config that has it
              logsd seal ...: the same as --seal
              logsd token ...: who may do what; see logsd token --help
+             logsd sql DIR QUERY: SQL over a data directory; see logsd sql --help
 
       Each setting is a flag, an environment variable (--segment-age: LOGSD_SEGMENT_AGE) and a line of the configuration
       file (segment-age = 24h). Flags override the environment, which overrides the file. A name that is not listed here
