@@ -27,6 +27,7 @@ package struct SQLCommand {
               severity, source, kind, message, attributes)
       streams(stream, incarnation, first, last, entries, bytes,
               last_received, last_received_ns, state)
+      counts(stream, minute, level, severity, entries)
 
     time is text in UTC, '2026-11-28 10:00:00.123456789', attributes JSON:
     attributes ->> 'status'. entries MATCH 'FILTER' takes the language of

@@ -33,12 +33,12 @@ internal import LogsWire
     unsafe handle = opened
     try check(code)
     try restrict()
-    for table in [StreamsTable(store.streams), EntriesTable(source)] as [any VirtualTable] {
+    for table in [StreamsTable(store.streams), EntriesTable(source), CountsTable(source)] as [any VirtualTable] {
       try check(unsafe module.register(table, on: handle))
     }
     // SQLite connects to a table when it is first used, for which it declares columns: before that is refused. Other
     // tables of its own stay out of reach.
-    for name in ["streams", "entries", "json_each", "json_tree"] {
+    for name in ["streams", "entries", "counts", "json_each", "json_tree"] {
       try check(unsafe sqlite3_exec(handle, "SELECT 1 FROM \(name) LIMIT 0", nil, nil, nil))
     }
     try watch()

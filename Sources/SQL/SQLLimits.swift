@@ -6,6 +6,8 @@ package struct SQLLimits: Sendable {
   /// Memory of SQLite, and of a table that is laid out.
   package var memoryByteCountMax = 256 << 20
 
+  /// Minutes and severities of one stream that `counts` has at once.
+  static let countGroupCountMax = 1_000_000
   /// The text of a query.
   static let textByteCountMax: Int32 = 64 << 10
   /// A value that a query makes.

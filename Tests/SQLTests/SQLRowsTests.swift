@@ -87,4 +87,45 @@ import Testing
     let counts = "SELECT stream, entries FROM streams ORDER BY 1"
     #expect(try connection.rows(counts) == plain.rows("SELECT stream, count(*) FROM entries GROUP BY 1 ORDER BY 1"))
   }
+
+  @Test(arguments: [6, 7] as [UInt64])
+  func `counts are those of the entries, with an index and without`(seed: UInt64) throws {
+    let scene = try Self.scene(seed: seed)
+    // Blocks of one minute, and one that lies in two.
+    let start = QueryGenerator.start
+    for part in 0..<5 {
+      let entries = (0..<1_000).map { index in
+        LogEntry.sample("\(index)", time: start + Int64(part * 24_000 + index) * 1_000_000, severity: UInt8(index % 3))
+      }
+      try scene.append(entries, to: "steady")
+    }
+    scene.seal()
+    let plain = try PlainTable(of: scene.data)
+    let connection = try scene.connection()
+    let store = try StoreReader(directory: scene.data)
+    for name in ["docker/web", "steady"] {
+      let stream = try #require(store.streams.first { $0.name.text == name })
+      #expect(try store.countedBlocks(of: stream).count > 1)
+    }
+    for (counts, entries) in [
+      (
+        "level, severity, sum(entries) FROM counts GROUP BY 1, 2",
+        "level, severity, count(*) FROM entries GROUP BY 1, 2"
+      ),
+      (
+        "stream, minute, level, sum(entries) FROM counts GROUP BY 1, 2, 3",
+        "stream, substr(time, 1, 16), level, count(*) FROM entries GROUP BY 1, 2, 3"
+      ),
+      (
+        "minute, sum(entries) FROM counts WHERE stream GLOB 'docker/*' AND severity >= 17 GROUP BY 1",
+        "substr(time, 1, 16), count(*) FROM entries WHERE stream GLOB 'docker/*' AND severity >= 17 GROUP BY 1"
+      ),
+      (
+        "sum(entries) FROM counts WHERE stream IN ('steady', 'docker/web') AND minute < '2026-11-28 10:02'",
+        """
+        count(*) FROM entries WHERE stream IN ('steady', 'docker/web') AND substr(time, 1, 16) < '2026-11-28 10:02'
+        """
+      ),
+    ] { #expect(try connection.rows("SELECT \(counts)") == plain.rows("SELECT \(entries)"), "\(counts)") }
+  }
 }

@@ -182,6 +182,7 @@ import Testing
       ("| `sql-rows` | 100,000 rows", "rowCountMax = 100_000"),
       ("| `sql-time` | 30 s", "durationMax: Duration = .seconds(30)"),
       ("| `sql-memory` | 256 MiB", "memoryByteCountMax = 256 << 20"),
+      ("| `sql-counts` | 1,000,000 rows", "countGroupCountMax = 1_000_000"),
       ("| `sql-text` | 64 KiB", "textByteCountMax: Int32 = 64 << 10"),
       ("| `sql-value` | 16 MiB", "valueByteCountMax: Int32 = 16 << 20"),
       ("| `sql-columns` | 200", "columnCountMax: Int32 = 200"),

@@ -51,7 +51,7 @@ struct EntrySelection {
     }
   }
 
-  private static func streams(
+  static func streams(
     _ streams: [StreamInfo], _ operation: TableCondition.Operation, _ value: SQLValue
   ) -> [StreamInfo] {
     guard value != .null else { return [] }

@@ -75,6 +75,40 @@ package final class StoreReader: Sendable {
     return "numbers \(numbers.lowerBound) to \(numbers.upperBound) of '\(stream.name)' are lost\(reason)"
   }
 
+  /// Entries of one stream that an index has counted.
+  package struct CountedBlock: Sendable {
+    package var numbers: ClosedRange<UInt64>
+    /// Effective times.
+    package var times: ClosedRange<Int64>
+    package var counts: [(severity: UInt8, count: UInt64)]
+  }
+
+  /// What the indexes of sealed segments have counted of a stream, ascending. It may include entries that were removed
+  /// or damaged since.
+  package func countedBlocks(of stream: StreamInfo) throws(StoreError) -> [CountedBlock] {
+    let reader = reader.withLock { $0 }
+    let lease = ConnectionLease(reader.pool, timeMax: reader.readTimeMax)
+    defer { lease.end() }
+    var counted: [CountedBlock] = []
+    for segment in reader.segments.current.segments where segment.state == .sealed {
+      do throws(SQLiteError) {
+        let groups = try lease.read(segment) { connection throws(SQLiteError) in
+          try connection.blockIndex?.groups(of: stream.id) ?? []
+        }
+        for block in groups.lazy.compactMap({ $0.blocks() }).joined()
+        where block.numbers.lowerBound > counted.last?.numbers.upperBound ?? 0 {
+          counted.append(
+            CountedBlock(
+              numbers: block.numbers, times: block.times, counts: block.levels.map { ($0.severity, $0.count) }))
+        }
+      } catch {
+        // The index only saves work: a read of the entries meets the damage again.
+        guard reader.isLoss(error, of: segment) else { throw StoreError(error, while: "read") }
+      }
+    }
+    return counted
+  }
+
   // MARK: what is there
 
   private struct Content {
