@@ -12,7 +12,7 @@ import Testing
     return scene
   }
 
-  private func failure(_ connection: SQLConnection, _ query: String) -> SQLFailure? {
+  private func failure(_ connection: SceneConnection, _ query: String) -> SQLFailure? {
     do throws(SQLFailure) {
       _ = try connection.rows(query)
       return nil
@@ -60,7 +60,7 @@ import Testing
     #expect(try connection.rows(web).count == 20)
     var seen = 0
     do {
-      try connection.query("\(web) UNION ALL SELECT 21", columns: { _ in }) { _ in seen += 1 }
+      try connection.query("\(web) UNION ALL SELECT 21") { _ in seen += 1 }
       Issue.record("a row too many")
     } catch { #expect(error.kind == .limit && error.description == "there are more than 20 rows") }
     #expect(seen == 20)

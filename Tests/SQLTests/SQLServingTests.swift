@@ -48,7 +48,7 @@ import Testing
     let connection = try scene.connection()
     var seen = 0
     let segment = scene.data + "/segments/0000000001.db"
-    try connection.query("SELECT message FROM entries WHERE stream = 'web'", columns: { _ in }) { _ in
+    try connection.query("SELECT message FROM entries WHERE stream = 'web'") { _ in
       seen += 1
       guard seen == 100 else { return }
       // A checkpoint that empties the WAL works only while no snapshot of it is in use.

@@ -7,10 +7,10 @@ import Synchronization
 @testable import LogsSQL
 
 /// A store in a directory of its own that a test writes to and asks with SQL, also while it is open.
-final class SQLScene: StoreSink {
+final class SQLScene: Sendable {
   private let directory: String
   private let opened = Mutex<Store?>(nil)
-  private let outcomes = Monitor<[UInt32: WriteOutcome]>([:])
+  private let sink = Sink()
   private let nextRequest = Atomic<UInt32>(1)
   private let batchNumbers = Mutex<[String: UInt64]>([:])
 
@@ -27,7 +27,7 @@ final class SQLScene: StoreSink {
     configuration.rewriteDelay = .milliseconds(1)
     // A segment that SQL has open is sealed as soon as it has not.
     configuration.upkeepRetryInterval = .milliseconds(10)
-    let store = try Store.open(configuration, sink: self)
+    let store = try Store.open(configuration, sink: sink)
     opened.withLock { $0 = store }
   }
 
@@ -45,12 +45,17 @@ final class SQLScene: StoreSink {
 
   func close() { opened.withLock { $0.take() }?.close() }
 
-  func committed(_ commit: Commit) {
-    outcomes.withLock { outcomes in for reply in commit.replies { outcomes[reply.token.request] = reply.outcome } }
-    outcomes.signal()
-  }
+  /// An object of its own: the store keeps it, and the scene keeps the store.
+  private final class Sink: StoreSink {
+    let outcomes = Monitor<[UInt32: WriteOutcome]>([:])
 
-  func failed(_ error: StoreError) { preconditionFailure("the store goes on: \(error)") }
+    func committed(_ commit: Commit) {
+      outcomes.withLock { outcomes in for reply in commit.replies { outcomes[reply.token.request] = reply.outcome } }
+      outcomes.signal()
+    }
+
+    func failed(_ error: StoreError) { preconditionFailure("the store goes on: \(error)") }
+  }
 
   /// Appends entries as one batch and waits until they are stored.
   func append(_ entries: [LogEntry], to stream: String) throws {
@@ -68,7 +73,7 @@ final class SQLScene: StoreSink {
         token: WriteToken(shard: 0, client: 1, request: request)))
     precondition(refusal == nil, "the queue has room")
     store.commitQueued()
-    let outcome = outcomes.wait(timeout: Self.patience) { $0[request] }
+    let outcome = sink.outcomes.wait(timeout: Self.patience) { $0[request] }
     guard case .stored? = outcome else {
       preconditionFailure("what is appended is stored: \(String(describing: outcome))")
     }
@@ -94,19 +99,30 @@ final class SQLScene: StoreSink {
   }
 
   /// The directory as it is now, for SQL.
-  func connection(_ limits: SQLLimits = SQLLimits()) throws -> SQLConnection {
-    try SQLConnection(StoreReader(directory: data), limits: limits, now: Self.now)
+  func connection(_ limits: SQLLimits = SQLLimits()) throws -> SceneConnection {
+    SceneConnection(
+      connection: try SQLConnection(StoreReader(directory: data), limits: limits, now: Self.now), scene: self)
   }
 
   /// What times in filters are relative to.
   static let now: Int64 = 1_795_860_000_000_000_000
 }
 
-extension SQLConnection {
+/// A connection that keeps the directory that it reads.
+struct SceneConnection {
+  let connection: SQLConnection
+  let scene: SQLScene
+
+  var notes: [String] { connection.notes }
+
+  func query(_ text: String, row visit: ([SQLValue]) throws(SQLFailure) -> Void) throws(SQLFailure) {
+    try connection.query(text, columns: { _ in }, row: visit)
+  }
+
   /// The rows of a result, their values as text that tells types apart.
   func rows(_ query: String) throws(SQLFailure) -> [[String]] {
     var rows: [[String]] = []
-    try self.query(query, columns: { _ in }) { row in rows.append(row.map(\.shown)) }
+    try self.query(query) { row in rows.append(row.map(\.shown)) }
     return rows
   }
 }
