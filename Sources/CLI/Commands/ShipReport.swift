@@ -78,8 +78,9 @@ enum ShipReport {
     for case .map(let source) in sources {
       func text(_ key: String) -> String { source.first { $0.key == key }?.value.text ?? "" }
       let behind = text("bytes_behind").isEmpty ? "" : ", \(text("bytes_behind")) bytes to be read"
+      let lost = ["", "0"].contains(text("files_lost")) ? "" : ", \(text("files_lost")) lost with unread lines"
       let last = text("time_last").isEmpty ? "nothing yet" : "last entry of \(text("time_last"))"
-      try Terminal.write(line: "\(text("name")): \(text("readers")) read\(behind), \(last)")
+      try Terminal.write(line: "\(text("name")): \(text("readers")) read\(behind)\(lost), \(last)")
     }
   }
 }

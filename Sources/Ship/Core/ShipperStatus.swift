@@ -92,6 +92,8 @@ package struct ShipperStatus: Sendable {
       writer.number(UInt64(source.lag.readerCount))
       writer.key("bytes_behind")
       if let count = source.lag.byteCount { writer.number(count) } else { writer.null() }
+      writer.key("files_lost")
+      writer.number(source.lag.lostFileCount)
       writer.key("time_last")
       if source.lag.timeLast != 0 { writer.time(source.lag.timeLast) } else { writer.null() }
     }

@@ -21,10 +21,18 @@ package protocol Source: AnyObject {
 
   /// Whether something that could be read waits for its rate.
   var isHeldBack: Bool { get }
+
+  /// Whether what is there has been asked for, and has not all come.
+  var isCatchingUp: Bool { get }
+
+  /// Why it, or something of it, cannot be read now; nil if all of it can.
+  var problem: String? { get }
 }
 
 extension Source {
   package var isHeldBack: Bool { false }
+  package var isCatchingUp: Bool { false }
+  package var problem: String? { nil }
 }
 
 /// Something that is read in turns: one file, one container, the journal.
@@ -50,6 +58,8 @@ package struct SourceLag: Hashable, Sendable {
   package var timeLast: Int64 = 0
   /// What is read now: files, containers.
   package var readerCount = 0
+  /// Files that were lost with something in them that was not read.
+  package var lostFileCount: UInt64 = 0
 
   package init(byteCount: UInt64? = nil, timeLast: Int64 = 0, readerCount: Int = 0) {
     self.byteCount = byteCount

@@ -1,4 +1,5 @@
 internal import CSystem
+internal import Glibc
 internal import LogsSystem
 internal import LogsTransport
 internal import LogsWire
@@ -23,6 +24,26 @@ extension FileReader {
 
   /// Whether there is something to read, as far as is known.
   var isBehind: Bool { isModified || waitingByteCount > 0 }
+
+  /// Whether there is something to read that was not there when it was last read to its end.
+  var hasGrown: Bool {
+    var status = stat()
+    guard let number, unsafe fstat(number, &status) == 0 else { return isModified || sizeLast > max(offset, sizeAtEnd) }
+    return UInt64(clamping: status.st_size) > max(offset, sizeAtEnd) || isRoomWritten
+  }
+
+  /// Whether it is closed and cannot be opened for now, though its name leads to it.
+  var isStuck: Bool { descriptor == nil && source.closed[path] != nil }
+
+  /// Whether no name leads to it any more.
+  var isRemoved: Bool {
+    var status = stat()
+    guard let number else { return false }
+    return unsafe fstat(number, &status) != 0 || status.st_nlink == 0
+  }
+
+  /// What would be lost if it was closed and then removed: nothing, perhaps the rest of a line, what is not read.
+  var lossOfClosing: Int { isBehind ? 2 : holdsLine ? 1 : 0 }
 
   /// The directories where it may have got another name.
   var directories: Set<String> { Set([path, realPath, mark.path, mark.realPath].map(FileSource.directory(of:))) }

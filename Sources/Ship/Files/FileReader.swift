@@ -18,24 +18,26 @@ final class FileReader: SourceReader {
   }
 
   /// Which has it until it ends.
-  private let source: FileSource
+  let source: FileSource
   /// An older file of the same stream: its lines come first.
   weak var predecessor: FileReader?
   let identity: OpenFileIdentity
   let key: String
   let stream: StreamName
-  private(set) var state = State.named
+  var state = State.named
   /// The name under which it can be opened; the last one if it is detached and was not found under another.
-  private(set) var path: String
+  var path: String
   /// Whether it was found under a name that the source does not read.
-  private(set) var hasOtherName = false
+  var hasOtherName = false
   /// Since when it is closed and looked for: its name is gone.
-  private(set) var missingSince: MonotonicTime?
+  var missingSince: MonotonicTime?
+  /// Whether it was looked for in vain: what was read of it is shipped, and it ends.
+  var isGivenUp = false
   /// Whether it was written to since it was last read.
-  private(set) var isModified = false
+  var isModified = false
   /// The same behind symbolic links.
   var realPath: String
-  private(set) var descriptor: Descriptor?
+  var descriptor: Descriptor?
   var number: Int32? { descriptor?.number }
   /// When it had its last turn.
   private(set) var turnLast = MonotonicTime(nanoseconds: 0)
@@ -63,9 +65,9 @@ final class FileReader: SourceReader {
   /// Since when a line waits for its end.
   private var lineSince: MonotonicTime?
   private var timer: LoopTimer?
-  private(set) var sizeLast: UInt64 = 0
+  var sizeLast: UInt64 = 0
   /// The size when there was nothing more to read: zeros at the end may be left.
-  private var sizeAtEnd: UInt64 = 0
+  private(set) var sizeAtEnd: UInt64 = 0
   /// From the place up to here there are only zeros, as far as was looked.
   private(set) var zerosEnd: UInt64 = 0
   /// The same of the turn right before, which did not come to an end.
@@ -100,58 +102,11 @@ final class FileReader: SourceReader {
     if offset > 0 { cutter.resume(at: offset, utf16: mark.utf16) }
   }
 
-  func renamed(to path: String) {
-    self.path = path
-    realPath = path
-    state = .named
-    hasOtherName = false
-    missingSince = nil
-  }
-
   /// Another file has its name, or none.
   func detach() {
     if state == .named { detachedLast = source.desk.loop.now }
     state = .detached
     hasOtherName = false
-  }
-
-  /// It was opened at a name that the source does not read.
-  func detach(at path: String) {
-    detach()
-    self.path = path
-    hasOtherName = true
-  }
-
-  /// It is at a name that the source does not read.
-  func found(at path: String, _ opened: consuming Descriptor) {
-    self.path = path
-    hasOtherName = true
-    missingSince = nil
-    guard descriptor == nil, source.makeRoom() else { return }
-    descriptor = consume opened
-    source.opened()
-  }
-
-  /// It was written to. Opened at once, before it loses its name.
-  func modified() {
-    isModified = true
-    if open() { noteSize() }
-  }
-
-  /// Nobody may have a turn for a while.
-  private func noteSize() {
-    var status = stat()
-    if let number, unsafe fstat(number, &status) == 0 { sizeLast = UInt64(clamping: status.st_size) }
-  }
-
-  /// Closes the file until there is something to read. Only for one that is reachable.
-  func close() { descriptor = nil }
-
-  /// Whether there is something to read.
-  private var hasGrown: Bool {
-    var status = stat()
-    guard let number = descriptor?.number, unsafe fstat(number, &status) == 0 else { return false }
-    return UInt64(clamping: status.st_size) > max(offset, sizeAtEnd) || isRoomWritten
   }
 
   // MARK: Turns
@@ -162,48 +117,26 @@ final class FileReader: SourceReader {
     timer?.cancel()
     timer = nil
     if let deadline = pipeline.deadline, deadline <= now { flushGroup(into: &shipment) }
+    if isGivenUp {
+      endMissing(into: &shipment)
+      return false
+    }
     if source.rate?.mustWait(self) == true { return false }
-    guard open() else { return false }
     beginMark(into: &shipment)
     if let before = predecessor {
-      if before.hasGrown {
+      // Once it is found or given up, there is a turn.
+      if before.missingSince != nil { return false }
+      if before.hasGrown, !before.isStuck {
         source.desk.turn(before)
         return true
       }
       // Two files that are both written to take turns from now on.
       if before.state == .named { predecessor = nil }
     }
+    guard open() else { return false }
     let hasMore = readOn(into: &shipment, now)
     if !hasMore { atEnd(into: &shipment, now) }
     return hasMore
-  }
-
-  private func open() -> Bool {
-    if descriptor != nil { return true }
-    let opened: Descriptor
-    guard source.makeRoom() else {
-      source.cannotOpen(path, SystemError(EMFILE))
-      return false
-    }
-    do throws(SystemError) { opened = try PathText.open(path) } catch {
-      let isGone = [ENOENT, ENOTDIR].contains(error.number)
-      if isGone { isMissing(isReplaced: false) } else { source.cannotOpen(path, error) }
-      return false
-    }
-    guard OpenFileIdentity(opened.number) == identity else {
-      isMissing(isReplaced: true)
-      return false
-    }
-    missingSince = nil
-    descriptor = consume opened
-    source.opened()
-    return true
-  }
-
-  private func isMissing(isReplaced: Bool) {
-    let isNew = missingSince == nil
-    missingSince = missingSince ?? source.desk.loop.now
-    source.isMissing(self, isReplaced: isReplaced && isNew)
   }
 
   /// - Returns: whether there is more.
@@ -436,12 +369,15 @@ final class FileReader: SourceReader {
     storeMark(into: &shipment)
   }
 
+  /// Whether the end of a line is waited for.
+  var holdsLine: Bool { cutter.isInLine || !partials.isEmpty }
+
   // MARK: At the end of the file
 
   private func atEnd(into shipment: inout Shipment, _ now: MonotonicTime) {
     sizeAtEnd = sizeLast
     if hasRoom { source.setPolling() }
-    if cutter.isInLine || !partials.isEmpty {
+    if holdsLine {
       let since = lineSince ?? now
       lineSince = since
       if since + source.configuration.lineWait <= now {
@@ -466,17 +402,23 @@ final class FileReader: SourceReader {
   }
 
   private func end(into shipment: inout Shipment) {
-    var status = stat()
-    if let number = descriptor?.number, unsafe fstat(number, &status) != 0 || status.st_nlink == 0 {
-      shipment.set(key, nil)
-    }
+    if isRemoved { shipment.set(key, nil) }
+    tellDropped(into: &shipment)
+    source.ended(self)
+  }
+
+  /// It was closed, and nobody knows where it is: what was read of it is shipped, and what was not is said.
+  private func endMissing(into shipment: inout Shipment) {
+    flush(into: &shipment)
+    source.tellLost(self, into: &shipment)
     tellDropped(into: &shipment)
     source.ended(self)
   }
 
   func finish(into shipment: inout Shipment) {
-    // A line without its end is read again by the next shipper, when it may be whole.
-    flushGroup(into: &shipment)
+    // A line without its end is read again by the next shipper, when it may be whole. Of a file that is gone, nothing
+    // is.
+    if isRemoved || missingSince != nil { flush(into: &shipment) } else { flushGroup(into: &shipment) }
     tellDropped(into: &shipment)
     beginMark(into: &shipment)
     cancel()

@@ -146,6 +146,8 @@ extension FileSource {
     guard let last = newest[reader.stream]?.reader, reader.identity.isOlder(than: last.identity) else {
       reader.predecessor = newest[reader.stream]?.reader
       newest[reader.stream] = WeakReader(reader: reader)
+      // If it is closed, nobody knows what is in it by now.
+      if let before = reader.predecessor, before.number == nil { before.lookAgain() }
       return
     }
     var younger = last

@@ -1,22 +1,25 @@
 internal import Glibc
 internal import LogsSystem
+internal import LogsText
 internal import LogsTransport
 internal import LogsWire
 
 /// Files that are closed, since too many would be open, and that lose their names meanwhile: they are found again by
 /// their identity.
 extension FileSource {
-  /// Makes room for one more open file: those that were quiet for longest are closed, and those with unread bytes only
-  /// if there are no others. False if none of those that are open could be opened again.
+  /// Makes room for one more open file: those that were quiet for longest are closed, those with half a line only if
+  /// there are no others, and those with unread bytes if all have some. False if none of those that are open could be
+  /// opened again.
   func makeRoom() -> Bool {
     guard openCount >= openCountMax else { return true }
     let open = readers.values.filter { $0.descriptor != nil }
     openCount = open.count
     guard openCount >= openCountMax else { return true }
     let reachable = open.filter(\.isReachable)
-    let quiet = reachable.filter { !$0.isBehind }
+    for reader in reachable { reader.noteSize() }
+    let loss = reachable.map(\.lossOfClosing).min()
     // Several at once, so that not every opened file has all others looked at.
-    let closable = (quiet.isEmpty ? reachable : quiet).sorted { $0.turnLast < $1.turnLast }
+    let closable = reachable.filter { $0.lossOfClosing == loss }.sorted { $0.turnLast < $1.turnLast }
     for reader in closable.prefix(openCount / 8 + 1) {
       reader.close()
       openCount -= 1
@@ -39,7 +42,7 @@ extension FileSource {
     }
   }
 
-  private var missing: [FileReader] { readers.values.filter { $0.missingSince != nil } }
+  private var missing: [FileReader] { readers.values.filter { $0.missingSince != nil && !$0.isGivenUp } }
 
   /// Looks for all that are missing in the directories in which they were.
   private func searchMissing() {
@@ -70,16 +73,26 @@ extension FileSource {
     let now = desk.loop.now
     for reader in missing {
       guard let since = reader.missingSince, now.nanoseconds(since: since) > Self.searchNanoseconds else { continue }
-      if reader.isModified {
-        desk.log(
-          .warning,
-          """
-          \(name): \(reader.path) is gone, and with it what was written to it while it was closed, since more than \
-          \(openCountMax) files would have been open
-          """)
-      }
-      ended(reader)
+      reader.isGivenUp = true
+      desk.turn(reader)
     }
+  }
+
+  /// Gives those their turn that come behind a file.
+  func letFollow(_ reader: FileReader) {
+    for other in readers.values where other.predecessor === reader { desk.turn(other) }
+  }
+
+  /// Says what was lost with a file that was closed.
+  func tellLost(_ reader: FileReader, into shipment: inout Shipment) {
+    let count = reader.waitingByteCount
+    guard count > 0 || reader.isModified else { return }
+    lostFileCount += 1
+    let what = count > 0 ? Figures.count(count, "byte", "bytes") + " that were not read" : "what was written to it then"
+    tell(
+      """
+      gone while it was closed, since more than \(openCountMax) files would have been open, and with it \(what)
+      """, "remove", of: reader, into: &shipment)
   }
 
   /// How long a file is looked for.

@@ -52,6 +52,8 @@ package final class FileSource: Source {
   /// Files that were renamed and perhaps never opened, by the names that the source does not read.
   var strays: [String: Stray] = [:]
   var searchTimer: LoopTimer?
+  /// Files that were removed while they were closed, with something in them that was not read.
+  var lostFileCount: UInt64 = 0
   /// Where files begin that could not be read at the first start, by the keys of their bookmarks.
   var passedOver: [String: FileMark] = [:]
   /// What is left out of the globs, as it was logged.
@@ -90,6 +92,7 @@ package final class FileSource: Source {
     }
     // What was written to a file that is looked for is not known.
     if readers.values.contains(where: { $0.missingSince != nil && $0.isModified }) { lag.byteCount = nil }
+    lag.lostFileCount = lostFileCount
     return lag
   }
 
@@ -171,6 +174,18 @@ package final class FileSource: Source {
 
   package var isHeldBack: Bool { rate?.isHolding ?? false }
 
+  /// One that waits until others are closed is read, and one that is looked for may be found.
+  package var isCatchingUp: Bool {
+    closed.values.contains(EMFILE) || readers.values.contains { $0.missingSince != nil }
+  }
+
+  package var problem: String? {
+    let unread = closed.filter { $0.value != EMFILE }.sorted { $0.key < $1.key }
+    guard let first = unread.first else { return nil }
+    let more = unread.count > 1 ? ", and so with \(unread.count - 1) more" : ""
+    return "cannot read \(first.key): \(SystemError(first.value).text)\(more)"
+  }
+
   package func end() {
     watch?.cancel()
     watch = nil
@@ -234,6 +249,12 @@ package final class FileSource: Source {
     reader.cancel()
     rate?.forget(reader)
     readers[reader.identity] = nil
+    if reader.missingSince != nil {
+      for other in readers.values where other.predecessor === reader {
+        other.predecessor = reader.predecessor
+        desk.turn(other)
+      }
+    }
     if newest[reader.stream]?.reader === reader { newest[reader.stream] = nil }
     for (path, other) in names where other === reader { names[path] = nil }
     debounced[ObjectIdentifier(reader)] = nil

@@ -104,6 +104,9 @@ final class ShipScene: @unchecked Sendable {
 
   func makeDirectory(_ name: String) { mkdir(path(name), 0o755) }
 
+  /// Changes several things before the source sees the first of them.
+  func atOnce(_ body: @escaping @Sendable (ShipScene) throws -> Void) async throws { try await onLoopThrowing(body) }
+
   // MARK: The source
 
   /// Begins to read; a source that read before is ended as by a crash: what it held back is gone.
