@@ -200,6 +200,46 @@ import Testing
     }
   }
 
+  @Test func `what a followed file has left in a spool is sent by a drain and by push, and is not read again`() throws {
+    try Scene.play { scene in
+      let (file, spool) = (try scene.file("app.log", "1\n2\n".utf8), scene.path("spool"))
+      func follow(_ server: String, _ arguments: [String], until isDone: (ChildProcess) throws -> Bool) throws -> String
+      {
+        let push = try scene.start(Binaries.logs, ["push", "--server", server, "web", "-F", file] + arguments)
+        try Polling.wait(for: "what it reads") { try isDone(push) }
+        push.signal(SIGINT)
+        #expect(try push.wait() == .code(130), "\(push.errors.text)")
+        return push.errors.text
+      }
+      func waiting() throws -> Int {
+        let inspect = try scene.run(Binaries.logs, ["spool", "inspect", spool, "-o", "json"])
+        guard let range = inspect.text.firstRange(of: "\"entries\":") else { return 0 }
+        return Int(inspect.text[range.upperBound...].prefix { $0.isNumber }) ?? 0
+      }
+      let nowhere = "logs://127.0.0.1:1"
+      let said = try follow(nowhere, ["--spool", spool]) { _ in try waiting() == 2 }
+      #expect(said.contains("kept in \(spool), and sent by logs spool drain \(spool)"), "\(said)")
+      let server = try TestServer(scene)
+      let drain = try server.run(["spool", "drain", spool])
+      #expect(drain.exit == .code(0) && drain.errors.contains("2 entries acknowledged"), "\(drain.errors)")
+      // What is read next waits, too, and goes with another push.
+      try append("3\n", to: file)
+      _ = try follow(nowhere, ["--spool", spool]) { _ in try waiting() == 1 }
+      let push = try scene.run(
+        Binaries.logs, ["push", "--server", server.url, "web", "--spool", spool],
+        input: .file(scene.file("in", "4\n".utf8)))
+      #expect(push.exit == .code(0), "\(push.errors)")
+      #expect(try server.stored("web") == Array("1\n2\n3\n4\n".utf8))
+      // Without a spool, no directory is named that is gone by then.
+      let unkept = try follow(nowhere, []) { push in
+        try FileManager.default.contentsOfDirectory(atPath: "/proc/\(push.pid)/fd").contains {
+          (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(push.pid)/fd/\($0)")) == file
+        }
+      }
+      #expect(!unkept.contains("logs-push-"), "\(unkept)")
+    }
+  }
+
   private func lines(_ server: TestServer) throws -> Int {
     // There is no stream before the first line.
     let stored = try server.run(["follow", "web", "-n", "all", "--until-head", "-o", "raw"])

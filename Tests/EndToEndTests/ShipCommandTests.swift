@@ -63,6 +63,56 @@ import Testing
     }
   }
 
+  @Test func `what an earlier run could not send is sent by the next one, whatever its arguments`() throws {
+    try Scene.play { scene in
+      let home = ["XDG_STATE_HOME": scene.path("home")]
+      let states = scene.path("home/logs/ship/commands")
+      for number in 1...2 {
+        let away = try scene.run(
+          Binaries.logs,
+          [
+            "ship", "--server", "logs://127.0.0.1:1", "--retry-for", "300ms", "--stream", "job\(number)", "--", "echo",
+            "x",
+          ],
+          environment: home)
+        #expect(away.exit == .code(3), "\(away.errors)")
+      }
+      func names() throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: states)
+      }
+      #expect(try names().count == 2)
+      let server = try TestServer(scene)
+      let ship = try scene.run(
+        Binaries.logs, ["ship", "--server", server.url, "--stream", "job", "--", "/bin/echo", "y"], environment: home)
+      #expect(ship.exit == .code(0), "\(ship.errors)")
+      for stream in ["job", "job1", "job2"] {
+        #expect(try server.run(["query", stream]).lines.count == 1, "\(ship.errors)")
+      }
+      // What is empty is gone; its own is the next run's to remove.
+      let left = try names()
+      #expect(left.count == 1, "\(left)")
+    }
+  }
+
+  @Test func `the state of a run that has not ended is left to it`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let home = ["XDG_STATE_HOME": scene.path("home")]
+      let first = try scene.start(
+        Binaries.logs,
+        ["ship", "--server", server.url, "--stream", "one", "--", "/bin/sh", "-c", "echo up; read line; echo $line"],
+        environment: home, input: .pipe)
+      try Polling.wait(for: "the first") { try server.run(["query", "one"]).lines.count == 1 }
+      let second = try scene.run(
+        Binaries.logs, ["ship", "--server", server.url, "--stream", "two", "--", "/bin/sh", "-c", "echo x"],
+        environment: home)
+      #expect(second.exit == .code(0), "\(second.errors)")
+      try first.write(Array("last\n".utf8))
+      #expect(try first.wait() == .code(0), "\(first.errors.text)")
+      #expect(try server.run(["query", "one"]).lines.count == 2)
+    }
+  }
+
   @Test func `the same command runs twice at the same time, each with a state of its own`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)

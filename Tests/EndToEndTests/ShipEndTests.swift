@@ -58,6 +58,30 @@ import Testing
     }
   }
 
+  @Test func `--once says which source could not be read at all, and what could is stored`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      try scene.file("a.log", "1\n".utf8)
+      let config = """
+        state = \(scene.path("state"))
+        [files all]
+        path = \(scene.path("*.log"))
+        stream = all
+        start = beginning
+        [docker engine]
+        address = unix://\(scene.path("docker.sock"))
+        """
+      let ship = try server.run(["ship", "--config", scene.file("ship.conf", config.utf8), "--once"])
+      #expect(ship.exit == .code(1), "\(ship.errors)")
+      #expect(ship.errors.contains("not everything was read: engine: the engine cannot be read: "), "\(ship.errors)")
+      #expect(try server.run(["query", "all"]).lines.count == 1)
+      let journal = try server.run([
+        "ship", "--journal", scene.path("nowhere"), "--state", scene.path("state"), "--once",
+      ])
+      #expect(journal.exit == .code(1) && journal.errors.contains("journal: "), "\(journal.errors)")
+    }
+  }
+
   @Test func `with a rate, one that ends by itself reads all there is`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)

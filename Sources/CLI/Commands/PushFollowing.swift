@@ -25,9 +25,11 @@ enum PushFollowing {
     guard let state = spool ?? scratch else { return ExitCode.failed }
 
     var plan = ShipPlan(stateDirectory: state)
+    // The same that push and spool drain use.
+    plan.shipper.ownSpoolDirectory = state
     plan.sources = try files.map { .files(try Self.source(of: $0, to: stream, isAlone: files.count == 1, lines)) }
     Terminal.note("follows \(files.joined(separator: ", ")); Ctrl-C ends it")
-    return try await ShipRun.run(plan, arguments, reading: nil)
+    return try await ShipRun.run(plan, arguments, keeping: spool == nil ? .nothing : .spool, reading: nil)
   }
 
   private static func source(
@@ -57,11 +59,7 @@ enum PushFollowing {
   }
 
   private static func remove(_ directory: String) {
-    for inner in ["\(directory)/spool", directory] {
-      for name in FileGlob.names(in: inner) where FileGlob.kind("\(inner)/\(name)") == .file {
-        unsafe unlink("\(inner)/\(name)")
-      }
-      unsafe rmdir(inner)
-    }
+    for name in FileGlob.names(in: directory) { unsafe unlink("\(directory)/\(name)") }
+    unsafe rmdir(directory)
   }
 }

@@ -13,12 +13,38 @@ enum ShipRun {
   private static let unlimited = Duration.seconds(86_400)
   private static let statusInterval = Duration.seconds(1)
 
+  /// Where that stays which the server has not acknowledged by the end.
+  enum Keeping {
+    /// In the state of a ship.
+    case state
+    /// In a spool, which others send, too.
+    case spool
+    /// Nowhere.
+    case nothing
+
+    fileprivate var isState: Bool { if case .state = self { true } else { false } }
+
+    /// The flag that names the directory.
+    fileprivate var flag: String { isState ? "--state" : "--spool" }
+
+    /// What becomes of entries that wait, as the end of a sentence.
+    fileprivate func words(_ count: UInt64, _ directory: String) -> String {
+      switch self {
+      case .state:
+        "\(Figures.count(count, "waits", "wait")) in the spool for the next ship with --state \(directory)"
+      case .spool:
+        "\(Figures.count(count, "is", "are")) kept in \(directory), and sent by logs spool drain \(directory)"
+      case .nothing: "\(Figures.count(count, "is", "are")) not acknowledged and not kept; --spool DIR keeps them"
+      }
+    }
+  }
+
   /// - Parameters:
   ///   - early: the signals that have come so far.
   ///   - reading: reads the configuration again, for a reload; nil if signals end it as they end other commands.
   static func run(
     _ plan: ShipPlan, _ arguments: Arguments, _ early: EarlySignals? = nil,
-    reading: (@Sendable () throws -> ShipPlan)?
+    keeping: Keeping = .state, reading: (@Sendable () throws -> ShipPlan)?
   ) async throws -> Int32 {
     let patience = try ConnectionOptions.patience(arguments, else: nil)
     let client = try ConnectionOptions.client(arguments, patience: patience)
@@ -26,7 +52,8 @@ enum ShipRun {
     defer { notices.end() }
     let (failures, failed) = AsyncStream.makeStream(of: LogError.self)
     let isShared = plan.shipper.stateDirectory == ShipCommand.commandDirectory(arguments)
-    let (shipper, directory) = try await start(plan, isShared, client) { failed.yield($0) }
+    let (shipper, directory) = try await start(plan, isShared, keeping, client) { failed.yield($0) }
+    let leftovers = isShared ? ShipLeftovers(beside: directory, client) : nil
     let isOnce = arguments.has("once")
     // What has no end yet will not get one.
     let sources = isOnce ? plan.sources.map(\.withoutWaiting) : plan.sources
@@ -45,7 +72,7 @@ enum ShipRun {
     }
 
     let manager = ServiceManager(Environment.variables)
-    let reporter = ShipReporter(directory, manager)
+    let reporter = ShipReporter(keeping.isState ? directory : nil, manager)
     await shipper.onProgress(statusInterval) { reporter.tell($0) }
     if let manager, let watchdog = manager.watchdog { await shipper.every(watchdog / 2) { manager.isAlive() } }
     await reporter.tell(shipper.status)
@@ -61,11 +88,14 @@ enum ShipRun {
     }
     if isOnce {
       do {
-        try await watch.run {
+        let problems = try await watch.run {
           while await !shipper.isIdle { try await Task.sleep(for: onceInterval) }
           manager?.stopping()
+          let problems = await shipper.problems
           _ = try await shipper.stop(drain: unlimited)
+          return problems
         }
+        if !problems.isEmpty { failure = CommandError("not everything was read: " + problems.joined(separator: "; ")) }
       } catch { if !Task.isCancelled { failure = error } }
     } else {
       // The end of a command, or of everything.
@@ -95,9 +125,12 @@ enum ShipRun {
     }
     let status = await shipper.status
     reporter.tell(status)
+    // Who cannot send its own cannot send theirs.
+    await leftovers?.end(within: isDrained ? plan.shipper.drainTime : .zero)
     await client.shutdown(deadline: .seconds(1))
     let unstored = await shipper.unstoredEntryCount
-    noteEnd(status, isDrained: isDrained, plan.shipper.commit, directory, unstored: plan.runsCommand ? unstored : 0)
+    let wait = isDrained || status.producer.waiting == 0 ? nil : keeping.words(status.producer.waiting, directory)
+    noteEnd(status, wait, plan.shipper.commit, unstored: plan.runsCommand ? unstored : 0)
     if let failure {
       // The command's own failure says more.
       guard exitCode != ExitCode.done else { throw failure }
@@ -118,19 +151,24 @@ enum ShipRun {
 
   /// - Parameter isShared: whether another directory is taken if this one is in use.
   private static func start(
-    _ plan: ShipPlan, _ isShared: Bool, _ client: LogClient, _ onFailure: @escaping @Sendable (LogError) -> Void
+    _ plan: ShipPlan, _ isShared: Bool, _ keeping: Keeping, _ client: LogClient,
+    _ onFailure: @escaping @Sendable (LogError) -> Void
   ) async throws -> (Shipper, String) {
+    if isShared { try prepare(plan.shipper.stateDirectory, keeping) }
+    let gate = isShared ? ShipLeftovers.Gate(of: plan.shipper.stateDirectory) : nil
+    defer { gate?.leave() }
     var configuration = plan.shipper
     var number = 1
     while true {
       do {
-        try prepare(configuration.stateDirectory)
+        try prepare(configuration.stateDirectory, keeping)
         let shipper = try await Shipper.start(configuration, client: client, onFailure: onFailure) { severity, text in
           Terminal.note(text, isError: severity >= .error)
         }
         return (shipper, configuration.stateDirectory)
       } catch let error as LogError where error.code == .spoolInUse {
         number += 1
+        guard keeping.isState else { throw error }
         guard isShared, number <= sharedCountMax else {
           throw CommandError("\(error.message); another ship takes another directory with --state DIR")
         }
@@ -139,20 +177,19 @@ enum ShipRun {
     }
   }
 
-  /// - Parameter unstored: what a command wrote and found no room.
+  /// - Parameters:
+  ///   - wait: what becomes of entries that wait in the spool.
+  ///   - unstored: what a command wrote and found no room.
   private static func noteEnd(
-    _ status: ShipperStatus, isDrained: Bool, _ commit: SpoolConfiguration.Commit, _ directory: String, unstored: Int
+    _ status: ShipperStatus, _ wait: String?, _ commit: SpoolConfiguration.Commit, unstored: Int
   ) {
     var words = ["\(Figures.count(status.shipped.entryCount, "entry", "entries")) read"]
     words.append("\(status.producer.acknowledged) acknowledged")
     if status.producer.refused > 0 { words.append("\(status.producer.refused) refused and lost") }
-    let waiting = status.producer.waiting
-    if !isDrained, waiting > 0 {
+    if let wait {
       switch commit {
-      case .spool:
-        let wait = Figures.count(waiting, "waits", "wait")
-        words.append("\(wait) in the spool for the next ship with --state \(directory)")
-      case .server: words.append("\(waiting) not acknowledged: the next ship reads them again")
+      case .spool: words.append(wait)
+      case .server: words.append("\(status.producer.waiting) not acknowledged: the next ship reads them again")
       }
     }
     Terminal.note(words.joined(separator: ", "))
@@ -213,14 +250,14 @@ enum ShipRun {
   }
 
   /// Creates the directory of the state, with those above it, and lets this process have as many files open as it may.
-  private static func prepare(_ directory: String) throws(LogError) {
+  private static func prepare(_ directory: String, _ keeping: Keeping) throws(LogError) {
     var path = ""
     for part in directory.split(separator: "/") {
       path += directory.hasPrefix("/") || !path.isEmpty ? "/\(part)" : String(part)
       if unsafe mkdir(path, 0o700) != 0, errno != EEXIST {
         throw LogError(
           .spoolFailed,
-          "cannot create \(path) for the state of ship: \(SystemError.last.text); name another with --state")
+          "cannot create \(path) for what is read: \(SystemError.last.text); name another with \(keeping.flag)")
       }
     }
     var limit = rlimit()
@@ -234,16 +271,17 @@ enum ShipRun {
 
 /// Tells how far the shipper is: a file in its state directory, and the service manager.
 private final class ShipReporter: Sendable {
-  private let path: String
+  private let path: String?
   private let manager: ServiceManager?
 
-  init(_ directory: String, _ manager: ServiceManager?) {
-    path = "\(directory)/\(ShipReport.statusName)"
+  init(_ directory: String?, _ manager: ServiceManager?) {
+    path = directory.map { "\($0)/\(ShipReport.statusName)" }
     self.manager = manager
   }
 
   func tell(_ status: ShipperStatus) {
     manager?.tell(status.line)
+    guard let path else { return }
     do throws(FileError) {
       try PosixFileSystem(readableBy: .nobody).replace(path, temporary: "\(path).new") { _ in
         status.json(process: getpid())

@@ -244,13 +244,16 @@ package struct ShipPlan: Sendable {
 }
 
 extension ShipPlan.SourcePlan {
-  /// The same for what is read once: lines without an end are waited for no longer.
+  /// The same for what is read once: what is not there yet is not waited for.
   package var withoutWaiting: Self {
     switch self {
     case .files(var configuration):
       configuration.lineWait = .zero
       return .files(configuration)
-    case .docker, .journal, .command: return self
+    case .docker(var configuration):
+      configuration.follows = false
+      return .docker(configuration)
+    case .journal, .command: return self
     }
   }
 

@@ -58,7 +58,7 @@ package actor Shipper {
     var settings = LogProducerConfiguration()
     settings.whenFull = .wait
     var spool = SpoolConfiguration(
-      directory: "\(configuration.stateDirectory)/spool", byteCountMax: configuration.spoolByteCountMax)
+      directory: configuration.spoolDirectory, byteCountMax: configuration.spoolByteCountMax)
     spool.commit = configuration.commit
     settings.spool = spool
     settings.handsOverAtExit = false
@@ -185,7 +185,12 @@ package actor Shipper {
   }
 
   /// Whether nothing waits to be read, nor for the disk.
-  package var isIdle: Bool { desk.isIdle && inFlightCount == 0 && !sources.contains(where: \.isHeldBack) }
+  package var isIdle: Bool {
+    desk.isIdle && inFlightCount == 0 && !sources.contains { $0.isHeldBack || $0.isCatchingUp }
+  }
+
+  /// What cannot be read now, and why, by its source.
+  package var problems: [String] { sources.compactMap { source in source.problem.map { "\(source.name): \($0)" } } }
 
   // MARK: Shipments
 

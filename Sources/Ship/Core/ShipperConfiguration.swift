@@ -5,6 +5,9 @@ package import LogsWire
 package struct ShipperConfiguration: Sendable {
   /// The directory of its state: the spool, with the bookmarks, and its lock.
   package var stateDirectory: String
+  /// Where the spool is, if not in the state directory.
+  package var ownSpoolDirectory: String?
+  package var spoolDirectory: String { ownSpoolDirectory ?? "\(stateDirectory)/spool" }
   /// How many bytes may wait for the server; sources are not read while it is full.
   package var spoolByteCountMax = 1 << 30
   /// The same for entries that wait in memory (`Commit.server`), if the configuration says nothing.

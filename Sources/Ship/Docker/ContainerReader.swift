@@ -59,6 +59,8 @@ final class ContainerReader: SourceReader, EngineCallHandler {
   private unowned let owner: any ContainerReaderOwner
   private var state = State.idle
   private var attemptCount = 0
+  /// Why the last attempt failed.
+  private(set) var problem: String?
   /// Whether something has happened since the last attempt began.
   private var isWoken = false
   private var isGone = false
@@ -105,6 +107,15 @@ final class ContainerReader: SourceReader, EngineCallHandler {
     switch state {
     case .inspecting, .reading: true
     case .idle, .queued, .pausing, .ended: false
+    }
+  }
+
+  /// Whether it reads what is there already.
+  var isCatchingUp: Bool {
+    switch state {
+    case .queued, .inspecting: true
+    case .reading: !isFollowing
+    case .idle, .pausing, .ended: false
     }
   }
 
@@ -168,13 +179,15 @@ final class ContainerReader: SourceReader, EngineCallHandler {
   }
 
   private func rest() {
+    problem = nil
     state = .idle
     owner.rests(self)
     if isWoken { return queue() }
     if isGone { owner.desk.turn(self) }
   }
 
-  private func tryAgain() {
+  private func tryAgain(_ why: String?) {
+    problem = why
     let delay = Self.backoff.delay(attempt: attemptCount, retryAfter: nil) { .random(in: 0...$0) }
     attemptCount += 1
     state = .pausing(loop.schedule(after: delay) { [weak self] in self?.queue() })
@@ -187,8 +200,12 @@ final class ContainerReader: SourceReader, EngineCallHandler {
     guard case .success(let answer) = result, answer.status == 200,
       let container = DockerContainer(answer: answer.body)
     else {
-      if case .success(let answer) = result, answer.status == 404 { return rest() }
-      return tryAgain()
+      switch result {
+      case .success(let answer) where answer.status == 404: return rest()
+      case .success(let answer):
+        return tryAgain(JSONText.message(answer.body) ?? "the engine answers with status \(answer.status)")
+      case .failure(let failure): return tryAgain("\(failure)")
+      }
     }
     self.container = container
     if !isStored, entries.isEmpty, let entry = owner.introduction(of: container) {
@@ -196,7 +213,7 @@ final class ContainerReader: SourceReader, EngineCallHandler {
       owner.desk.turn(self)
     }
     isRotated = container.isRotated && answer.server.hasPrefix("Docker/")
-    ask(isFollowing: container.isRunning && !isRotated)
+    ask(isFollowing: container.isRunning && !isRotated && owner.configuration.follows)
   }
 
   /// Asks for the log from the bookmark on.
@@ -314,8 +331,8 @@ final class ContainerReader: SourceReader, EngineCallHandler {
     }
     if status != 200 {
       refused(&shipment)
-    } else if failure != nil {
-      tryAgain()
+    } else if let failure {
+      tryAgain("\(failure)")
     } else if isFollowing {
       // It has stopped, or starts again.
       if attemptCount == 0 {
@@ -324,8 +341,11 @@ final class ContainerReader: SourceReader, EngineCallHandler {
         owner.rests(self)
         owner.wantsToRead(self)
       } else {
-        tryAgain()
+        tryAgain(nil)
       }
+    } else if container.isRunning, !owner.configuration.follows {
+      // A line whose end is not stored yet is read again by the next shipper.
+      rest()
     } else if container.isRunning {
       // A line whose end is not stored yet comes again with what is followed.
       ask(isFollowing: true)
@@ -385,7 +405,7 @@ final class ContainerReader: SourceReader, EngineCallHandler {
     default:
       guard status == 501 || why.contains("does not support reading") else {
         owner.desk.log(.warning, "the log of container \(container.name) cannot be read now: \(why)")
-        return tryAgain()
+        return tryAgain(why)
       }
       if !bookmark.isUnreadable {
         bookmark.isUnreadable = true

@@ -17,6 +17,8 @@ package struct DockerSourceConfiguration: Sendable {
   /// Whether the stream of a container that was removed is completed. Nothing can be appended to it then, so that a
   /// template with `{id}` is wanted.
   package var completesRemoved = false
+  /// Whether what comes is read, too, or only what is there.
+  package var follows = true
   /// How many containers are read at once.
   package var containerCountMax = 100
   /// What all its containers may ship a second; nil for any number.

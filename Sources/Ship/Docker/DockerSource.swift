@@ -22,7 +22,10 @@ package final class DockerSource: Source, ContainerReaderOwner, EventReaderOwner
   private var fetch: EngineFetch?
   private var timer: LoopTimer?
   private var attemptCount = 0
-  private var isUnreachable = false
+  /// Why the engine cannot be used now.
+  private var failure: DockerFailure?
+  /// Whether its containers are known.
+  private var isListed = false
   private var readers: [String: ContainerReader] = [:]
   private var waiting: [ContainerReader] = []
   private var readingCount = 0
@@ -55,6 +58,17 @@ package final class DockerSource: Source, ContainerReaderOwner, EventReaderOwner
   }
 
   package var isHeldBack: Bool { rate?.isHolding ?? false }
+  package var isCatchingUp: Bool {
+    failure == nil && (!isListed || readers.values.contains(where: \.isCatchingUp))
+  }
+
+  package var problem: String? {
+    if let failure { return "the engine cannot be read: \(failure)" }
+    let unread = readers.values.filter { $0.problem != nil }.sorted { $0.container.name < $1.container.name }
+    guard let first = unread.first, let problem = first.problem else { return nil }
+    let more = unread.count > 1 ? ", and so with \(unread.count - 1) more" : ""
+    return "the log of container \(first.container.name) cannot be read: \(problem)\(more)"
+  }
 
   package func end() {
     fetch?.cancel()
@@ -112,8 +126,9 @@ package final class DockerSource: Source, ContainerReaderOwner, EventReaderOwner
   private func lost(_ failure: DockerFailure?) {
     fetch?.cancel()
     events?.stop()
-    if !isUnreachable, let failure {
-      isUnreachable = true
+    isListed = false
+    if self.failure == nil, let failure {
+      self.failure = failure
       desk.log(.warning, "the engine of \(name) cannot be read, and is tried again: \(failure)")
     }
     timer?.cancel()
@@ -127,8 +142,9 @@ package final class DockerSource: Source, ContainerReaderOwner, EventReaderOwner
   private func listed(_ body: [UInt8]) {
     guard let list = JSONText.list(body) else { return lost(DockerFailure("its list of containers is none")) }
     attemptCount = 0
-    if isUnreachable { desk.log(.info, "the engine of \(name) is read again") }
-    isUnreachable = false
+    if failure != nil { desk.log(.info, "the engine of \(name) is read again") }
+    failure = nil
+    isListed = true
     var present: Set<String> = []
     for container in list.compactMap(DockerContainer.init(listed:)) {
       present.insert(container.id)

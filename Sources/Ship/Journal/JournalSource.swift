@@ -31,7 +31,7 @@ package final class JournalSource: Source, SourceReader {
   /// Whether every number has had its entry so far: of a journal of which not all files may be read it has not.
   private var isComplete = true
   private var timeLast: Int64 = 0
-  private var problem: String?
+  package private(set) var problem: String?
 
   private static let retryDelay = Duration.seconds(5)
   /// What an entry takes in a turn beside its message.

@@ -10,6 +10,25 @@ import Testing
 
 /// A source and an engine that drops connections, restarts, and loses containers.
 struct DockerSourceTests {
+  @Test(arguments: [false, true])
+  func `what is there is read and not followed, if that is asked for`(isRotated: Bool) async throws {
+    let rig = try await DockerRig()
+    rig.configuration.follows = false
+    try await rig.on { rig in
+      for name in ["one", "two"] {
+        rig.engine.write(rig.engine.create(name, isRotated: isRotated), 1, "line of \(name)")
+      }
+      rig.begin()
+      #expect(rig.source?.isCatchingUp == true)
+    }
+    try await rig.until("the end") { $0.source?.isCatchingUp == false && $0.desk.waiting.isEmpty }
+    #expect(
+      try await rig.on { [$0.lines("docker/one"), $0.lines("docker/two")] } == [["line of one"], ["line of two"]])
+    #expect(try await rig.on { $0.engine.followerCount } == 0)
+    #expect(try await rig.on { $0.source?.problem } == nil)
+    try await rig.end()
+  }
+
   @Test func `history is shipped, then what is written after it`() async throws {
     let rig = try await DockerRig()
     try await rig.on { rig in
