@@ -353,6 +353,33 @@ import Testing
     #expect(refuse(12, refusal(.goingAway)) == "noted")
   }
 
+  private struct PatientAnswer: AppendAnswer {
+    let waitsForPermission = true
+    func acknowledged(_ incarnation: Incarnation, _ range: ClosedRange<UInt64>, isDuplicate: Bool) {}
+    func refused(_ error: LogError) {}
+    func heldBack(_ error: LogError) {}
+    func failed(_ error: LogError) {}
+  }
+
+  @Test func `what is held back waits for a second, then twice as long each time, up to a minute`() {
+    var queue = AppendQueue()
+    queue.append(batch(), to: key(web), answer: PatientAnswer(), cost: 1)
+    var waits: [Duration] = []
+    for id: UInt32 in 1...9 {
+      #expect(sendAll(&queue, from: id).map(\.number) == [1])
+      let outcome = queue.refused(id, final(.forbidden), now: now) { _, least in
+        waits.append(least ?? .zero)
+        return .zero
+      }
+      guard case .heldBack = outcome else {
+        Issue.record("\(outcome)")
+        return
+      }
+      _ = queue.resume(now: now)
+    }
+    #expect(waits == [1, 2, 4, 8, 16, 32, 60, 60, 60].map { .seconds($0) })
+  }
+
   @Test func `a batch whose number the server has gone past is answered, and those behind it are sent`() {
     var queue = queue(4)
     _ = sendAll(&queue)

@@ -199,8 +199,9 @@ extension LogProducer {
 extension LogProducer {
   /// Sends what waits, and waits until everything that was handed over before is answered.
   ///
-  /// - Returns: whether it is; false if `timeout` passed or the task was cancelled first. Then it is on disk if there
-  ///   is a spool.
+  /// - Returns: whether it is; false if `timeout` passed or the task was cancelled first, and at once when all that is
+  ///   left waits for a right (`LogProducerConfiguration.waitsForPermission`), which may take without a limit. Then it
+  ///   is on disk if there is a spool.
   @discardableResult
   public func flush(timeout: Duration) async -> Bool { await core.flush(timeout: timeout) }
 
