@@ -12,8 +12,10 @@ struct ContainerLines {
   /// Lines that are read and not shipped, with the numbers that the pipeline has of them.
   private var held = Deque<(number: UInt64, line: ShippedLines.Line)>()
   private var repeated = RepeatedLines(ShippedLines())
-  /// What has come; nil if lines may have the same time.
+  /// What has come; nil if many lines may have the same time.
   private var recent: RecentTimes?
+  /// How many lines of the last time the current answer has had.
+  private var same = (time: Int64.min, count: 0)
   /// The time of the last line, if it was cut.
   private var timeCut: Int64?
 
@@ -31,13 +33,23 @@ struct ContainerLines {
   mutating func begin(_ known: ShippedLines, hasOwnTimes: Bool) {
     repeated = RepeatedLines(known, hasOwnTimes: hasOwnTimes)
     recent = hasOwnTimes ? recent ?? RecentTimes() : nil
+    same = (.min, 0)
   }
 
-  /// Whether the next line in the engine's order was read before.
-  mutating func isKnown(_ line: ShippedLines.Line) -> Bool {
-    let isKnown = repeated.isShipped(line) || recent?.contains(line.time) == true
-    if isKnown { recent?.insert(line.time) }
-    return isKnown
+  /// Whether the next line in the engine's order was read before. What is stored has each line once, so that those of
+  /// the same time are counted. A follow may repeat lines: nil for one that is either repeated or another of the same
+  /// time, which what is stored tells.
+  mutating func isKnown(_ line: ShippedLines.Line, isFollowing: Bool) -> Bool? {
+    let isShipped = repeated.isShipped(line)
+    guard recent != nil else { return isShipped }
+    let count = same.time == line.time ? same.count + 1 : 1
+    same = (line.time, count)
+    let countBefore = recent?.count(line.time) ?? 0
+    if isShipped || count <= countBefore {
+      recent?.note(line.time, count: count)
+      return true
+    }
+    return isFollowing && countBefore > 0 ? nil : false
   }
 
   /// Whether a line that seems new may be one from long ago.
@@ -54,7 +66,7 @@ struct ContainerLines {
   ) -> Bool {
     number += 1
     held.append((number, known))
-    recent?.insert(line.time)
+    recent?.note(line.time, count: same.count)
     var attributes = attributes
     if line.isCut {
       attributes.append(LogAttribute(Self.partialKey, .string("beginning")))

@@ -371,11 +371,12 @@ final class ContainerReader: SourceReader, EngineCallHandler {
     guard timeDoubted == nil else { return false }
     let known = ShippedLines.Line(
       time: line.time, hash: ShippedLines.hash(line.bytes, byteCount: line.byteCount))
-    guard !lines.isKnown(known) else {
+    let isKnown = lines.isKnown(known, isFollowing: isFollowing)
+    guard isKnown != true else {
       isJoined = true
       return false
     }
-    if isFollowing, isRotated, isDoubtful(line) || lines.mayBeKnown(known) {
+    if isFollowing, isRotated, isKnown == nil || isDoubtful(line) || lines.mayBeKnown(known) {
       timeDoubted = line.time
       return false
     }

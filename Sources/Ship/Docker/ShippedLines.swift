@@ -118,8 +118,8 @@ struct RepeatedLines {
   private var isBehind: Bool
   private let hasOwnTimes: Bool
 
-  /// - Parameter hasOwnTimes: whether no two lines of the stream have the same time. What has a known time is then the
-  ///   known line, or the end of it, whose beginning was rotated away.
+  /// - Parameter hasOwnTimes: whether lines of the stream have times of their own. What has a known time is then the
+  ///   known line, or the end of it, whose beginning was rotated away; lines of the same time are counted.
   init(_ shipped: ShippedLines, hasOwnTimes: Bool = false) {
     edge = shipped.edge
     edgeCount = shipped.edgeCount
@@ -152,24 +152,30 @@ struct RepeatedLines {
   }
 }
 
-/// The times of the latest lines of one stream, no two of which are the same.
+/// The times of the latest lines of one stream, and how many lines have each: a time is a line's own, but for clocks
+/// with steps.
 ///
 /// An engine that follows files which it rotates may send the beginning of a new file twice (Docker 20.10).
 struct RecentTimes {
   static let countMax = 4_096
 
-  private var times: Set<Int64> = []
+  private var counts: [Int64: Int] = [:]
   private var order = Deque<Int64>()
   /// Which of those up to this time have come is not known.
   private(set) var floor = Int64.min
 
-  func contains(_ time: Int64) -> Bool { times.contains(time) }
+  func count(_ time: Int64) -> Int { counts[time] ?? 0 }
 
-  mutating func insert(_ time: Int64) {
-    guard times.insert(time).inserted else { return }
+  /// There are at least so many lines of that time.
+  mutating func note(_ time: Int64, count: Int) {
+    if let known = counts[time] {
+      counts[time] = max(known, count)
+      return
+    }
+    counts[time] = count
     order.append(time)
     guard order.count > Self.countMax, let oldest = order.popFirst() else { return }
-    times.remove(oldest)
+    counts[oldest] = nil
     floor = max(floor, oldest)
   }
 }

@@ -33,6 +33,30 @@ struct DockerRotationTests {
     try await rig.end(havingShipped: wanted + ["last"])
   }
 
+  @Test(arguments: [false, true])
+  func `lines of the same time are all shipped, once`(isFollowed: Bool) async throws {
+    let (rig, id) = try await Self.followed()
+    let wanted = ["first", "same", "same", "other", "last"]
+    try await rig.on { rig in
+      if !isFollowed { rig.kill() }
+      let time = rig.engine.now
+      for text in ["same", "same", "other"] { rig.engine.write(id, 1, text, time: time) }
+      rig.engine.write(id, 1, "last")
+      if !isFollowed { rig.begin() }
+    }
+    try await rig.until("the lines") { $0.lines("docker/web").last == "last" }
+    #expect(try await rig.on { $0.lines("docker/web") } == wanted)
+    // Nor is one of them shipped again.
+    try await rig.on { rig in
+      rig.kill()
+      rig.engine.write(id, 1, "next")
+      rig.begin()
+    }
+    try await rig.until("the next line") { $0.lines("docker/web").last == "next" && $0.engine.followerCount == 1 }
+    #expect(try await rig.on { $0.lines("docker/web") } == wanted + ["next"])
+    try await rig.end()
+  }
+
   @Test func `a file of many lines that comes twice is shipped once`() async throws {
     let (rig, id) = try await DockerRig.following()
     let count = RecentTimes.countMax + 1_000
