@@ -16,8 +16,14 @@ package enum Interruption {
   static let diversion = Mutex<Diversion?>(nil)
 
   struct Diversion: Sendable {
-    /// Takes a signal by its number; false if it is to end the command as usual.
-    let take: @Sendable (Int32) -> Bool
+    /// Takes a signal; false if it is to end the command as usual.
+    let take: @Sendable (Caught) -> Bool
+  }
+
+  struct Caught: Sendable {
+    let number: Int32
+    /// Whether the system has sent it, as for a key of the terminal: then all of the process group has it.
+    let isOfSystem: Bool
   }
 
   /// Catches the signals. Called once, first of all.
@@ -35,25 +41,36 @@ package enum Interruption {
     }
     unsafe (readEnd, writeEnd) = (ends[0], ends[1])
     signal(SIGPIPE, SIG_IGN)
-    for number in [SIGINT, SIGTERM] { signal(number, handler) }
+    alsoCatch([SIGINT, SIGTERM])
     // nohup(1) has it ignored, and it stays so.
-    let previous = signal(SIGHUP, handler)
-    if unsafe unsafeBitCast(previous, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self) { signal(SIGHUP, SIG_IGN) }
+    let previous = signal(SIGHUP, SIG_IGN)
+    if unsafe unsafeBitCast(previous, to: Int.self) != unsafeBitCast(SIG_IGN, to: Int.self) { alsoCatch([SIGHUP]) }
   }
 
   /// Catches these as well, for a command that passes them on.
-  static func alsoCatch(_ numbers: [Int32]) { for number in numbers { signal(number, handler) } }
+  static func alsoCatch(_ numbers: [Int32]) {
+    var action = sigaction()
+    unsafe action.__sigaction_handler.sa_sigaction = handler
+    action.sa_flags = SA_SIGINFO | SA_RESTART
+    for number in numbers { _ = unsafe sigaction(number, &action, nil) }
+  }
 
   /// What ends a command if nothing else takes it.
   private static let ending: Set = [SIGINT, SIGTERM, SIGHUP, SIGQUIT]
 
   /// signal-safety(7): only `write`, and errno is restored.
-  private static let handler: @convention(c) (Int32) -> Void = { number in
-    let error = errno
-    var byte = UInt8(truncatingIfNeeded: number)
-    _ = unsafe write(writeEnd, &byte, 1)
-    errno = error
-  }
+  private static let handler:
+    @convention(c) (Int32, UnsafeMutablePointer<siginfo_t>?, UnsafeMutableRawPointer?) -> Void = { number, details, _ in
+      let error = errno
+      // SI_KERNEL: no process has sent it.
+      let isOfSystem = unsafe details?.pointee.si_code == 0x80
+      var byte = UInt8(truncatingIfNeeded: number) | (isOfSystem ? systemBit : 0)
+      _ = unsafe write(writeEnd, &byte, 1)
+      errno = error
+    }
+
+  /// Numbers of signals end at 64.
+  private static let systemBit: UInt8 = 0x80
 
   /// Runs `body`, cancelling its task when a signal comes.
   ///
@@ -66,10 +83,10 @@ package enum Interruption {
     loop.execute {
       do throws(SystemError) {
         _ = try loop.watch(unsafe readEnd, for: .readable) {
-          receive { code in
-            let number = code - ExitCode.interrupted(by: 0)
-            if let diversion = diversion.withLock({ $0 }), diversion.take(number) { return }
-            guard ending.contains(number) else { return }
+          receive { caught in
+            if let diversion = diversion.withLock({ $0 }), diversion.take(caught) { return }
+            guard ending.contains(caught.number) else { return }
+            let code = ExitCode.interrupted(by: caught.number)
             if first.set(code) { task.cancel() } else { exit(code) }
           }
         }
@@ -84,10 +101,12 @@ package enum Interruption {
     }
   }
 
-  /// Reads the signals in the pipe, as exit codes.
-  private static func receive(_ take: (Int32) -> Void) {
+  /// Reads the signals in the pipe.
+  private static func receive(_ take: (Caught) -> Void) {
     var byte: UInt8 = 0
-    while unsafe read(readEnd, &byte, 1) == 1 { take(ExitCode.interrupted(by: Int32(byte))) }
+    while unsafe read(readEnd, &byte, 1) == 1 {
+      take(Caught(number: Int32(byte & ~systemBit), isOfSystem: byte & systemBit != 0))
+    }
   }
 
   /// The exit code, which the first signal decides.

@@ -63,6 +63,48 @@ import Testing
     }
   }
 
+  @Test func `a key of the terminal reaches the command once, and a signal to ship alone is passed on`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      // Each Ctrl-C is a word of the command, which never ends by itself.
+      let command = """
+        import signal, sys, time
+        signal.signal(signal.SIGINT, lambda *_: print('key', flush=True))
+        print('ready', flush=True)
+        while True: time.sleep(0.01)
+        """
+      // A shell with a terminal, which presses Ctrl-C when it reads so, or signals ship alone.
+      let terminal = """
+        import os, pty, signal, sys
+        child, screen = pty.fork()
+        if child == 0: os.execv('/bin/sh', ['sh', '-c', 'exec "$@"' + sys.argv[1], 'sh'] + sys.argv[2:])
+        for line in sys.stdin:
+            if line == 'key\\n': os.write(screen, b'\\x03')
+            else: os.kill(child, getattr(signal, line.strip()))
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        """
+      for (number, redirection) in ["", " </dev/null"].enumerated() {
+        let stream = "job\(number)"
+        let words = [
+          "ship", "--server", server.url, "--stream", stream, "--format", "raw", "--state", scene.path(stream), "--",
+          Binaries.python, "-c", command,
+        ]
+        let screen = try scene.start(
+          Binaries.python, ["-c", terminal, redirection, Binaries.logs] + words, input: .pipe)
+        func keys() throws -> Int { try server.run(["query", stream, "-o", "raw"]).lines.count { $0 == "key" } }
+        try Polling.wait(for: "its first line") { try server.run(["query", stream, "-o", "raw"]).lines == ["ready"] }
+        try screen.write(Array("key\n".utf8))
+        try Polling.wait(for: "the key") { try keys() >= 1 }
+        try screen.write(Array("SIGINT\n".utf8))
+        try Polling.wait(for: "the signal") { try keys() >= 2 }
+        try screen.write(Array("SIGTERM\n".utf8))
+        screen.closeInput()
+        try screen.wait()
+        #expect(try keys() == 2, "\(redirection)")
+      }
+    }
+  }
+
   @Test func `what an earlier run could not send is sent by the next one, whatever its arguments`() throws {
     try Scene.play { scene in
       let home = ["XDG_STATE_HOME": scene.path("home")]

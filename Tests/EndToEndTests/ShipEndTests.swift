@@ -82,6 +82,49 @@ import Testing
     }
   }
 
+  @Test(arguments: [false, true])
+  func `a state directory that is removed meanwhile ends it, and what was lost is said`(hasServer: Bool) throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let (file, state) = (try scene.file("a.log", "1\n".utf8), scene.path("state"))
+      let ship = try scene.start(
+        Binaries.logs,
+        [
+          "ship", "--server", hasServer ? server.url : Self.nowhere, "--files", file, "--stream", "web", "--start",
+          "beginning", "--state", state,
+        ])
+      try Polling.wait(for: "the first line") {
+        try scene.run(Binaries.logs, ["ship", "status", "--state", state, "-o", "json"]).text
+          .contains("\"bytes_behind\":0")
+      }
+      if hasServer {
+        try Polling.wait(for: "the answer") { try server.run(["query", "web"]).lines.count == 1 }
+      }
+      try FileManager.default.removeItem(atPath: state)
+      try Data("1\n2\n".utf8).write(to: URL(fileURLWithPath: file))
+      #expect(try ship.wait() == .code(1), "\(ship.errors.text)")
+      #expect(ship.errors.text.contains("was removed or replaced while it was in use"), "\(ship.errors.text)")
+      let lost = hasServer ? "all that was read is acknowledged" : "lost that were read and not acknowledged"
+      #expect(ship.errors.text.contains(lost), "\(ship.errors.text)")
+    }
+  }
+
+  @Test func `a spool that was not closed is said to be recovered`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let file = try scene.file("a.log", "1\n".utf8)
+      let words = ["--files", file, "--stream", "web", "--start", "beginning", "--state", scene.path("state")]
+      let ship = try server.start(["ship"] + words)
+      try Polling.wait(for: "the first line") { try server.run(["query", "web"]).lines.count == 1 }
+      ship.destroy()
+      for isFirst in [true, false] {
+        let next = try server.run(["ship", "--once"] + words)
+        #expect(next.exit == .code(0), "\(next.errors)")
+        #expect(next.errors.contains("the spool was recovered") == isFirst, "\(next.errors)")
+      }
+    }
+  }
+
   @Test func `with a rate, one that ends by itself reads all there is`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)

@@ -3,13 +3,13 @@ internal import Synchronization
 
 /// Keeps the signals that come while `logs ship` starts, until something is there to take them.
 final class EarlySignals: Sendable {
-  private let waiting = Mutex<[Int32]>([])
+  private let waiting = Mutex<[Interruption.Caught]>([])
 
   /// - Parameter takingAll: all of them, not only SIGHUP.
   init(takingAll: Bool) {
     Interruption.diversion.withLock {
       $0 = Interruption.Diversion { signal in
-        guard takingAll || signal == SIGHUP else { return false }
+        guard takingAll || signal.number == SIGHUP else { return false }
         self.waiting.withLock { $0.append(signal) }
         return true
       }

@@ -119,7 +119,9 @@ enum ShipRun {
     }
     notices.end()
     let isDrained: Bool
-    do { isDrained = try await shipper.stop(drain: failure == nil ? nil : .zero) } catch {
+    // What is in a spool without a name can still be sent.
+    let isLost = await shipper.isStateLost
+    do { isDrained = try await shipper.stop(drain: failure == nil || isLost ? nil : .zero) } catch {
       isDrained = false
       failure = failure ?? error
     }
@@ -129,8 +131,10 @@ enum ShipRun {
     await leftovers?.end(within: isDrained ? plan.shipper.drainTime : .zero)
     await client.shutdown(deadline: .seconds(1))
     let unstored = await shipper.unstoredEntryCount
-    let wait = isDrained || status.producer.waiting == 0 ? nil : keeping.words(status.producer.waiting, directory)
+    let wait =
+      isDrained || isLost || status.producer.waiting == 0 ? nil : keeping.words(status.producer.waiting, directory)
     noteEnd(status, wait, plan.shipper.commit, unstored: plan.runsCommand ? unstored : 0)
+    if isLost, let lost = failure { failure = stateLost(lost, status, isDrained) }
     if let failure {
       // The command's own failure says more.
       guard exitCode != ExitCode.done else { throw failure }
@@ -177,6 +181,20 @@ enum ShipRun {
     }
   }
 
+  /// What the removal of the state directory means for what was read.
+  private static func stateLost(
+    _ error: any Error, _ status: ShipperStatus, _ isDrained: Bool
+  ) -> CommandError {
+    let waiting = status.producer.waiting
+    let lost =
+      isDrained || waiting == 0
+      ? "all that was read is acknowledged"
+      : Figures.count(
+        waiting, "entry is lost that was read and not acknowledged",
+        "entries are lost that were read and not acknowledged")
+    return CommandError("\(CommandLineTool.text(of: error)); \(lost). The next ship begins as at its first start")
+  }
+
   /// - Parameters:
   ///   - wait: what becomes of entries that wait in the spool.
   ///   - unstored: what a command wrote and found no room.
@@ -206,16 +224,15 @@ enum ShipRun {
   ) -> Interruption.Diversion {
     if plan.runsCommand {
       return Interruption.Diversion { signal in
-        // It is the command's to end, and ship ends with it. A terminal has given it these already.
-        let isKey = [SIGINT, SIGQUIT, SIGWINCH].contains(signal)
-        let isThere = isKey && tcgetpgrp(STDIN_FILENO) == getpgrp()
-        Task { await shipper.pass(signal, isThere: isThere) }
+        // It is the command's to end, and ship ends with it. A terminal has given it its keys already.
+        let isThere = signal.isOfSystem && [SIGINT, SIGQUIT, SIGWINCH].contains(signal.number)
+        Task { await shipper.pass(signal.number, isThere: isThere) }
         return true
       }
     }
     let isEnding = Mutex(false)
     return Interruption.Diversion { signal in
-      if signal == SIGHUP, let reading {
+      if signal.number == SIGHUP, let reading {
         reload(shipper, manager, reading)
         return true
       }
@@ -224,7 +241,7 @@ enum ShipRun {
         defer { isEnding = true }
         return isEnding
       }
-      if isSecond { exit(ExitCode.interrupted(by: signal)) }
+      if isSecond { exit(ExitCode.interrupted(by: signal.number)) }
       end()
       return true
     }

@@ -1,3 +1,4 @@
+internal import Glibc
 package import LogsClient
 internal import LogsSystem
 package import LogsTransport
@@ -44,6 +45,10 @@ package actor Shipper {
   package private(set) var unstoredEntryCount = 0
   private var isClosing = false
   private var isDrained: Bool?
+  /// The spool's lock, as it was when it was taken.
+  private let lock: OpenFileIdentity?
+  /// Whether the state directory was removed, or another one is at its place.
+  package private(set) var isStateLost = false
   private let onFailure: @Sendable (LogError) -> Void
 
   /// - Parameters:
@@ -68,6 +73,7 @@ package actor Shipper {
     let (events, happened) = AsyncStream.makeStream(of: ProducerEvent?.self)
     settings.onEvent = { happened.yield($0) }
     let stream = configuration.ownStream ?? StreamName(stored: "ship")
+    let isUnclosed = Self.isUnclosed(configuration.spoolDirectory)
     let producer = try LogProducer(client, stream: stream, configuration: settings)
     let bookmarks = try await producer.bookmarks
     let loop = try EventLoop.start(name: "logs-ship")
@@ -75,7 +81,23 @@ package actor Shipper {
       loop, configuration, client: client, producer: producer, bookmarks: bookmarks, events: happened,
       onFailure: onFailure, report: report)
     await shipper.follow(events)
+    if isUnclosed { await shipper.tellRecovery() }
     return shipper
+  }
+
+  /// A spool that is closed has no WAL.
+  private static func isUnclosed(_ directory: String) -> Bool {
+    var status = stat()
+    return unsafe stat("\(directory)/spool.db-wal", &status) == 0 && status.st_size > 0
+  }
+
+  private func tellRecovery() {
+    desk.log(
+      .notice,
+      """
+      the spool was recovered: the ship before was killed, or the machine stopped. What had been stored is sent. If \
+      its disk has lost writes, or the directory was copied meanwhile, the last lines are read and stored again
+      """)
   }
 
   /// Shipments that wait to be encoded.
@@ -94,6 +116,7 @@ package actor Shipper {
     self.onFailure = onFailure
     self.events = events
     self.report = report
+    lock = OpenFileIdentity(path: Self.lockPath(configuration))
     let box = ShipperBox()
     desk = TurnDesk(
       loop, configuration, bookmarks: bookmarks, makeGroup: { producer.group() },
@@ -141,6 +164,7 @@ package actor Shipper {
 
   private func tell() {
     progressTimer = nil
+    checkState()
     progress?(status)
     if producer.counts.waiting > 0 { tellSoon() }
   }
@@ -154,6 +178,25 @@ package actor Shipper {
         shipper.desk.add(shipper.status.entry)
       }
     }
+  }
+
+  private static func lockPath(_ configuration: ShipperConfiguration) -> String {
+    "\(configuration.spoolDirectory)/lock"
+  }
+
+  /// Without its name the spool takes everything as before, and nothing of it is ever found again.
+  private func checkState() {
+    guard !isStateLost, !isClosing, let lock, OpenFileIdentity(path: Self.lockPath(configuration)) != lock else {
+      return
+    }
+    isStateLost = true
+    onFailure(
+      LogError(
+        .spoolFailed,
+        """
+        the spool in \(configuration.spoolDirectory) was removed or replaced while it was in use, and with it how far \
+        sources were read
+        """))
   }
 
   private static let countInterval = Duration.seconds(60)
@@ -211,6 +254,7 @@ package actor Shipper {
 
   /// In the order of `handed`, whichever task comes first: nothing is awaited before the producer has the group.
   private func acceptNext() async {
+    checkState()
     // Behind one that was not stored nothing is, or its bookmarks would cover what is missing.
     if let group = handed.popFirst()?.take(), failure == nil {
       let entryCount = group.entryCount
