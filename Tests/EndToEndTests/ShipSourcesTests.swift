@@ -22,6 +22,36 @@ import Testing
     return query.exit == .code(0) ? query.lines : []
   }
 
+  @Test func `check says all that is wrong, what is done with lines, and which files share a stream`() throws {
+    try Scene.play { scene in
+      func check(_ text: String) throws -> Finished {
+        let path = try scene.file("ship.conf", text.utf8)
+        return try scene.run(Binaries.logs, ["ship", "check", "--config", path, "--state", scene.path("state")])
+      }
+      let wrong = try check("linger = soon\n[files a]\npath = /a\nformat = jsn\n[docker d]\ncontainers = 0\n")
+      #expect(wrong.exit == .code(2))
+      #expect(wrong.errorLines.map { $0.split(separator: ":")[2] } == ["1", "4", "6"], "\(wrong.errors)")
+      try scene.file("a b.log", [])
+      try scene.file("a_b.log", [])
+      let right = try check(
+        """
+        [files a]
+        path = \(scene.path("*.log"))
+        stream = of/{name}
+        drop = GET /healthz
+        mask = pin=\\d+ => pin=***
+        multiline = ^\\d
+        [docker d]
+        """)
+      #expect(right.exit == .code(0), "\(right.errors)")
+      for line in [
+        "  multiline: an entry begins with a line that matches ^\\d", "  drop: GET /healthz",
+        "  mask: pin=\\d+ => pin=***", "  multiline: traces: a stack trace of a known language is one entry",
+        "  \(scene.path("a_b.log")) to of/a_b.log: so does \(scene.path("a b.log"))",
+      ] { #expect(right.lines.contains(line), "\(right.text)") }
+    }
+  }
+
   @Test func `a file that two sources name is read once for each stream, and either reads it on`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)

@@ -88,7 +88,7 @@ enum ShipCommand {
       let plan = try plan(arguments)
       return try await ShipRun.run(plan, arguments, early) { try self.plan(arguments) }
     case ["check"]:
-      try ShipReport.check(try plan(arguments))
+      try ShipReport.check(try plan(arguments, sayingAll: true))
       return ExitCode.done
     case ["status"]:
       try ShipReport.status(of: try state(arguments), arguments)
@@ -110,7 +110,7 @@ enum ShipCommand {
   /// The configuration, with the flags about the shipper in place of its settings.
   private static func file(_ arguments: Arguments) throws(ShipFileError) -> ShipFile {
     var file = ShipFile()
-    if let path = arguments.value("config") { file = try ShipFile(try content(of: path), path: path) }
+    if let path = arguments.value("config") { file = ShipFile(try content(of: path), path: path) }
     for flag in arguments.flags where shipperFlags.contains(flag.name) {
       file.settings.removeAll { $0.name == flag.name }
       file.settings.append(ShipFile.Setting(flag.name, flag.value, origin: "\(flag.written)"))
@@ -118,12 +118,21 @@ enum ShipCommand {
     return file
   }
 
-  private static func plan(_ arguments: Arguments) throws(CommandError) -> ShipPlan {
+  /// - Parameter sayingAll: whether all that is wrong is printed, a line each, and not only the first.
+  private static func plan(_ arguments: Arguments, sayingAll: Bool = false) throws(CommandError) -> ShipPlan {
     do throws(ShipFileError) {
       var file = try file(arguments)
       try addSources(of: arguments, to: &file)
       return try ShipPlan(file, stateDirectory: commandDirectory(arguments) ?? stateDirectory)
-    } catch { throw .usage(error.description) }
+    } catch {
+      guard sayingAll else {
+        let more = error.problems.count - 1
+        let rest = more > 0 ? "; \(Figures.count(more, "more mistake", "more mistakes")): see logs ship check" : ""
+        throw .usage((error.problems.first ?? "") + rest)
+      }
+      for problem in error.problems.dropLast() { Terminal.note(problem, isError: true) }
+      throw .usage(error.problems.last ?? error.description)
+    }
   }
 
   /// The source that the flags describe.

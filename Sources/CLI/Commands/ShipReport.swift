@@ -26,18 +26,33 @@ enum ShipReport {
       case .docker(let configuration):
         try Terminal.write(
           line: "\(configuration.name): containers of \(configuration.address) to \(configuration.stream.text)")
+        for line in rules(configuration.lines) { try Terminal.write(line: line) }
       case .journal(let configuration):
         let place = configuration.directory ?? "this machine"
         try Terminal.write(
           line: "\(configuration.name): the journal of \(place) to \(configuration.stream.text)")
+        for line in rules(configuration.lines) { try Terminal.write(line: line) }
       case .command(let configuration):
         try Terminal.write(line: "the output of \(configuration.name) to \(configuration.stream)")
+        for line in rules(configuration.lines) { try Terminal.write(line: line) }
       }
     }
     if files.unreadableCount > 0 {
       let count = Figures.count(files.unreadableCount, "file or directory", "files or directories")
       throw CommandError("\(count) cannot be read; run ship as a user who may read them, or leave them out (exclude)")
     }
+  }
+
+  /// What becomes of lines before they are entries.
+  fileprivate static func rules(_ lines: LinePipeline.Configuration) -> [String] {
+    let grouping =
+      switch lines.grouping {
+      case .none: "none: each line is an entry"
+      case .traces: "traces: a stack trace of a known language is one entry"
+      case .start(let expression): "an entry begins with a line that matches \(expression.pattern)"
+      }
+    return ["  multiline: \(grouping)"] + lines.rules.drops.map { "  drop: \($0.pattern)" }
+      + lines.rules.masks.map { "  mask: \($0.expression.pattern) => \($0.replacement)" }
   }
 
   static func status(of directory: String, _ arguments: Arguments) throws {
@@ -92,19 +107,27 @@ private struct FilesReport {
   /// The sources that read a file, each with its stream.
   private var readings: [OpenFileIdentity: [(source: String, stream: StreamName)]] = [:]
 
+  /// Files by their streams, of templates that are to give each file its own.
+  private var namesakes: [StreamName: String] = [:]
+
   init(host: String) { self.host = host }
 
   mutating func lines(of source: FileSourceConfiguration) -> [String] {
     let (files, leftOut) = source.files()
     let count = Figures.count(files.count, "file", "files")
-    var lines = ["\(source.name): \(count) to \(source.stream.text)"]
+    var lines = ["\(source.name): \(count) to \(source.stream.text)"] + ShipReport.rules(source.lines)
     for glob in source.globs where !files.contains(where: { glob.matches($0) }) {
       lines.append("  \(glob.text): " + why(glob))
     }
     for text in leftOut { lines.append("  left out: \(text)") }
     for file in files {
       let stream = source.stream(of: file, host: host)
-      lines.append("  \(file) to \(stream)" + remark(file, source.name, stream))
+      var line = "  \(file) to \(stream)" + remark(file, source.name, stream)
+      if source.namesFiles {
+        if let other = namesakes[stream], other != file { line += ": so does \(other)" }
+        namesakes[stream] = namesakes[stream] ?? file
+      }
+      lines.append(line)
     }
     return lines
   }

@@ -27,6 +27,8 @@ package struct ShipFile: Sendable {
     package let name: String
     package let origin: String
     package var settings: [Setting] = []
+    /// Whether a line of it is no setting.
+    var hasBadLines = false
 
     package init(kind: String, name: String, origin: String, settings: [Setting] = []) {
       self.kind = kind
@@ -38,37 +40,48 @@ package struct ShipFile: Sendable {
 
   package var settings: [Setting] = []
   package var sections: [Section] = []
+  /// What is wrong with lines, in their order.
+  package var problems: [String] = []
 
   package init() {}
 
   /// - Parameter path: for messages.
-  /// - Throws: `ShipFileError` with the first line that is wrong.
-  package init(_ text: String, path: String) throws(ShipFileError) {
+  package init(_ text: String, path: String) {
     for (index, bytes) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
       let origin = "\(path):\(index + 1)"
       let line = Self.trimmed(bytes)
       if line.isEmpty || line.hasPrefix("#") { continue }
       if line.hasPrefix("[") {
-        guard line.hasSuffix("]") else { throw ShipFileError("\(origin): '\(line)' has no ']'") }
-        let words = line.dropFirst().dropLast().split(separator: " ", maxSplits: 1)
-        guard let kind = words.first else { throw ShipFileError("\(origin): [] names no kind of source") }
-        let name = words.count == 2 ? Self.trimmed(words[1]) : String(kind)
-        if sections.contains(where: { $0.kind == String(kind) && $0.name == name }) {
-          throw ShipFileError("\(origin): [\(kind) \(name)] comes twice; give each source a name of its own")
-        }
-        sections.append(Section(kind: String(kind), name: name, origin: origin))
+        sections.append(section(line, origin))
         continue
       }
       let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       guard parts.count == 2 else {
-        throw ShipFileError("\(origin): '\(line)' is neither [KIND NAME] nor 'name = value'")
+        problems.append("\(origin): '\(line)' is neither [KIND NAME] nor 'name = value'")
+        if !sections.isEmpty { sections[sections.count - 1].hasBadLines = true }
+        continue
       }
       let setting = Setting(Self.trimmed(parts[0]), Self.trimmed(parts[1]), origin: origin)
       if !Self.texts.contains(setting.name), setting.value.contains(" #") || setting.value.contains("\t#") {
-        throw ShipFileError("\(origin): a comment needs a line of its own; '#' would be part of '\(setting.value)'")
+        problems.append("\(origin): a comment needs a line of its own; '#' would be part of '\(setting.value)'")
       }
       if sections.isEmpty { settings.append(setting) } else { sections[sections.count - 1].settings.append(setting) }
     }
+  }
+
+  /// What begins with a line in brackets: without a kind, if that is wrong.
+  private mutating func section(_ line: String, _ origin: String) -> Section {
+    let words = line.dropFirst().dropLast().split(separator: " ", maxSplits: 1)
+    guard line.hasSuffix("]"), let kind = words.first else {
+      problems.append(
+        line.hasSuffix("]") ? "\(origin): [] names no kind of source" : "\(origin): '\(line)' has no ']'")
+      return Section(kind: "", name: "", origin: origin)
+    }
+    let name = words.count == 2 ? Self.trimmed(words[1]) : String(kind)
+    if sections.contains(where: { $0.kind == String(kind) && $0.name == name }) {
+      problems.append("\(origin): [\(kind) \(name)] comes twice; give each source a name of its own")
+    }
+    return Section(kind: String(kind), name: name, origin: origin)
   }
 
   /// Settings whose values may have a `#` anywhere.
@@ -83,9 +96,11 @@ package struct ShipFile: Sendable {
   }
 }
 
-/// What is wrong with a configuration, where, and what to do.
+/// What is wrong with a configuration, where, and what to do: a sentence for each.
 package struct ShipFileError: Error, Hashable, Sendable, CustomStringConvertible {
-  package let description: String
+  package let problems: [String]
+  package var description: String { problems.joined(separator: "; ") }
 
-  package init(_ description: String) { self.description = description }
+  package init(_ problem: String) { problems = [problem] }
+  init(_ problems: [String]) { self.problems = problems }
 }

@@ -47,9 +47,13 @@ package struct StreamTemplate: Hashable, Sendable {
     parts = [.text(String(pieces[0])), .word(String(pieces[1].dropLast()))]
   }
 
-  /// The name with the values of its words. What no stream name can have becomes `_`, parts that are empty are left
-  /// out, and a name that is too long keeps its end.
-  package func stream(_ value: (String) -> String) -> StreamName {
+  /// Whether one of these words is in it.
+  func hasWord(of words: [String]) -> Bool {
+    parts.contains { if case .word(let word) = $0 { words.contains(word) } else { false } }
+  }
+
+  /// The text that the name is made of.
+  private func wish(_ value: (String) -> String) -> String {
     var name = ""
     for part in parts {
       switch part {
@@ -57,7 +61,20 @@ package struct StreamTemplate: Hashable, Sendable {
       case .word(let word): name += value(word)
       }
     }
-    return Self.valid(name)
+    return name
+  }
+
+  /// Whether a name says the values of its words as they are: no character was replaced, nothing was cut.
+  func isExact(_ value: (String) -> String) -> Bool {
+    let wish = wish(value)
+    return Self.sanitized(wish) == wish
+      && wish.split(separator: "/").joined(separator: "/").utf8.count <= Limits.streamNameByteCountMax
+  }
+
+  /// The name with the values of its words. What no stream name can have becomes `_`, parts that are empty are left
+  /// out, and a name that is too long keeps its end.
+  package func stream(_ value: (String) -> String) -> StreamName {
+    Self.valid(wish(value))
   }
 
   /// A name that is near to `text`.

@@ -53,6 +53,8 @@ final class FileReader: SourceReader {
   private(set) var mark: FileMark
   /// Whether it has no bookmark yet.
   private var isNew: Bool
+  /// A file of another name whose lines go to the same stream, as long as that is to be said.
+  var namesake: String?
   /// The last bytes before `offset`, as they were read.
   private var tail: FileSample
   private var cutter: LineCutter
@@ -90,7 +92,11 @@ final class FileReader: SourceReader {
     self.isNew = isNew
     growthLast = source.desk.loop.now
     joinsPartials = source.configuration.lines.format == .cri
-    pipeline = LinePipeline(source.configuration.lines)
+    var lines = source.configuration.lines
+    if !source.configuration.isStreamExact(of: mark.path, host: source.host) {
+      lines.attributes.append(LogAttribute("log.file.path", .string(mark.path)))
+    }
+    pipeline = LinePipeline(lines)
     cutter = LineCutter(LineCutter.Configuration())
     begin()
     noteSize()
@@ -123,6 +129,7 @@ final class FileReader: SourceReader {
     }
     if source.rate?.mustWait(self) == true { return false }
     beginMark(into: &shipment)
+    tellNamesake(into: &shipment)
     if let before = predecessor {
       // Once it is found or given up, there is a turn.
       if before.missingSince != nil { return false }
@@ -313,6 +320,12 @@ final class FileReader: SourceReader {
     mark = timedMark
     // What another source has read goes before.
     if mark.isInherited { shipment.set(key, mark.value) } else { shipment.begin(key, mark.value) }
+  }
+
+  private func tellNamesake(into shipment: inout Shipment) {
+    guard let namesake else { return }
+    source.tell("\(mark.path) and \(namesake) lead to this stream", "share", of: self, into: &shipment)
+    self.namesake = nil
   }
 
   private func storeMark(into shipment: inout Shipment) {

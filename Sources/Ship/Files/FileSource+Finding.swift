@@ -127,6 +127,12 @@ extension FileSource {
     readers[reader.identity] = reader
     enqueue(reader)
     opened()
+    guard configuration.namesFiles else { return }
+    let (stream, path) = (reader.stream, reader.mark.path)
+    let others = others.compactMap(\.source).filter(\.configuration.namesFiles)
+    let other = namesakes[stream] ?? others.lazy.compactMap { $0.namesakes[stream] }.first
+    if namesakes[stream] == nil { namesakes[stream] = path }
+    if let other, other != path, shared.insert(stream).inserted { reader.namesake = other }
   }
 
   /// Reads a file to its end that is at a name that the source does not read.

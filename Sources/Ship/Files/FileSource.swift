@@ -28,6 +28,10 @@ package final class FileSource: Source {
   var others: [WeakSource] = []
   /// Those that read files of this source to the same stream, as the log has said.
   var rivals: Set<String> = []
+  /// The name of the file of each stream that was found first, if each file is to have a stream of its own.
+  var namesakes: [StreamName: String] = [:]
+  /// Streams of several files, as was said.
+  var shared: Set<StreamName> = []
   /// The file of each stream that was found last.
   var newest: [StreamName: WeakReader] = [:]
   /// Names that cannot be opened, with the reason that was logged.
@@ -255,7 +259,10 @@ package final class FileSource: Source {
         desk.turn(other)
       }
     }
-    if newest[reader.stream]?.reader === reader { newest[reader.stream] = nil }
+    if newest[reader.stream]?.reader === reader {
+      newest[reader.stream] = nil
+      namesakes[reader.stream] = nil
+    }
     for (path, other) in names where other === reader { names[path] = nil }
     debounced[ObjectIdentifier(reader)] = nil
     desk.forget(reader)

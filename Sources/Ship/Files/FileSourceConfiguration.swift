@@ -56,10 +56,18 @@ extension FileSourceConfiguration {
   /// The words of its streams.
   static let streamWords = ["path", "name", "directory", "host", "namespace", "pod", "container"]
 
+  /// Whether each file is to have a stream of its own: the words of others group them.
+  package var namesFiles: Bool { stream.hasWord(of: ["path", "name"]) }
+
   /// The stream of a file.
-  package func stream(of path: String, host: String) -> StreamName {
+  package func stream(of path: String, host: String) -> StreamName { stream.stream(Self.words(of: path, host)) }
+
+  /// Whether the name of its stream leads to a file: no character of it was replaced, nothing was cut.
+  func isStreamExact(of path: String, host: String) -> Bool { stream.isExact(Self.words(of: path, host)) }
+
+  private static func words(of path: String, _ host: String) -> (String) -> String {
     let pod = PodPath(path)
-    return stream.stream { word in
+    return { word in
       switch word {
       case "path": path
       case "name": String(path.split(separator: "/").last ?? "")

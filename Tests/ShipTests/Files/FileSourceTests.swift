@@ -5,6 +5,42 @@ import Testing
 
 /// Files that are found, written to, rotated, emptied and removed: each line is shipped once, in order.
 struct FileSourceTests {
+  @Test func `files that share a stream are both named, and one whose name was changed is an attribute`() async throws {
+    let scene = try ShipScene { $0.start = .beginning }
+    try scene.write("a b.log", "1\n")
+    await scene.begin()
+    #expect(try await scene.shipped(1) == ["a_b.log: 1"])
+    try scene.write("a_b.log", "2\n")
+    _ = try await scene.shipped(3)
+    let entries = await scene.entries()
+    func text(_ entry: LogEntry, _ key: String) -> String? {
+      if case .string(let text) = entry.attributes.first(where: { $0.key == key })?.value { text } else { nil }
+    }
+    #expect(entries.map(\.kind) == [.log, .status, .log], "\(entries)")
+    #expect(text(entries[0], "log.file.path") == scene.path("a b.log") && text(entries[2], "log.file.path") == nil)
+    #expect(text(entries[1], "action") == "share")
+    #expect(entries[1].text == "\(scene.path("a_b.log")) and \(scene.path("a b.log")) lead to this stream")
+    #expect(try await scene.logged("lead to this stream"))
+    // Rotation is no sharing.
+    scene.rename("a_b.log", to: "a_b.log.1")
+    try scene.write("a_b.log", "3\n")
+    #expect(try await scene.shipped(4).count == 4)
+    await scene.end()
+  }
+
+  @Test func `a stream that is meant for several files is not said to be shared`() async throws {
+    let scene = try ShipScene {
+      $0.start = .beginning
+      $0.stream = (try? StreamTemplate("of/{directory}", words: FileSourceConfiguration.streamWords)) ?? $0.stream
+    }
+    try scene.write("a.log", "1\n")
+    try scene.write("b.log", "2\n")
+    await scene.begin()
+    #expect(try await scene.shipped(2).count == 2)
+    #expect(await scene.entries().allSatisfy { $0.kind == .log })
+    await scene.end()
+  }
+
   @Test func `files that are there at the first start are read from their last line end, later ones whole`()
     async throws
   {
