@@ -105,6 +105,34 @@ import Testing
     }
   }
 
+  @Test func `a command whose state is removed is read to its end, and ship fails if something is lost`() throws {
+    try Scene.play { scene in
+      let (go, state) = (scene.path("go"), scene.path("state"))
+      func run(_ server: String) throws -> (ship: ChildProcess, exit: ChildProcess.Exit) {
+        let script = "echo up; while ! [ -e \(go) ]; do sleep 0.01; done; seq 100"
+        let ship = try scene.start(
+          Binaries.logs,
+          ["ship", "--server", server, "--stream", "job", "--state", state, "--", "/bin/sh", "-c", script])
+        try Polling.wait(for: "its first line") {
+          try scene.run(Binaries.logs, ["ship", "status", "--state", state]).text.contains("2 entries read")
+        }
+        try FileManager.default.removeItem(atPath: state)
+        try scene.file("go", [])
+        let exit = try ship.wait()
+        try FileManager.default.removeItem(atPath: go)
+        return (ship, exit)
+      }
+      let server = try TestServer(scene)
+      let whole = try run(server.url)
+      #expect(whole.exit == .code(0), "\(whole.ship.errors.text)")
+      #expect(whole.ship.errors.text.contains("was removed or replaced while it is in use"))
+      #expect(try server.run(["query", "job"]).lines.count == 101)
+      let lost = try run("logs://127.0.0.1:1")
+      #expect(lost.exit == .code(1), "\(lost.ship.errors.text)")
+      #expect(lost.ship.errors.text.contains("entries are lost that were read and not acknowledged"))
+    }
+  }
+
   @Test func `what an earlier run could not send is sent by the next one, whatever its arguments`() throws {
     try Scene.play { scene in
       let home = ["XDG_STATE_HOME": scene.path("home")]

@@ -78,6 +78,10 @@ import Testing
       let journal = try server.run([
         "ship", "--journal", scene.path("nowhere"), "--state", scene.path("state"), "--once",
       ])
+      let directory = try server.run([
+        "ship", "--files", "\(scene.path("a.log"))/*", "--state", scene.path("state"), "--once",
+      ])
+      #expect(directory.exit == .code(1) && directory.errors.contains("files: cannot look into"), "\(directory.errors)")
       #expect(journal.exit == .code(1) && journal.errors.contains("journal: "), "\(journal.errors)")
     }
   }
@@ -103,7 +107,7 @@ import Testing
       try FileManager.default.removeItem(atPath: state)
       try Data("1\n2\n".utf8).write(to: URL(fileURLWithPath: file))
       #expect(try ship.wait() == .code(1), "\(ship.errors.text)")
-      #expect(ship.errors.text.contains("was removed or replaced while it was in use"), "\(ship.errors.text)")
+      #expect(ship.errors.text.contains("\(state) was removed or replaced meanwhile: "), "\(ship.errors.text)")
       let lost = hasServer ? "all that was read is acknowledged" : "lost that were read and not acknowledged"
       #expect(ship.errors.text.contains(lost), "\(ship.errors.text)")
     }

@@ -120,12 +120,13 @@ enum ShipRun {
     notices.end()
     let isDrained: Bool
     // What is in a spool without a name can still be sent.
-    let isLost = await shipper.isStateLost
-    do { isDrained = try await shipper.stop(drain: failure == nil || isLost ? nil : .zero) } catch {
+    let isStateLost = await shipper.isStateLost
+    do { isDrained = try await shipper.stop(drain: failure == nil || isStateLost ? nil : .zero) } catch {
       isDrained = false
       failure = failure ?? error
     }
     let status = await shipper.status
+    let isLost = await shipper.isStateLost
     reporter.tell(status)
     // Who cannot send its own cannot send theirs.
     await leftovers?.end(within: isDrained ? plan.shipper.drainTime : .zero)
@@ -134,7 +135,7 @@ enum ShipRun {
     let wait =
       isDrained || isLost || status.producer.waiting == 0 ? nil : keeping.words(status.producer.waiting, directory)
     noteEnd(status, wait, plan.shipper.commit, unstored: plan.runsCommand ? unstored : 0)
-    if isLost, let lost = failure { failure = stateLost(lost, status, isDrained) }
+    if isLost, failure != nil || !isDrained { failure = stateLost(directory, isDrained ? 0 : status.producer.waiting) }
     if let failure {
       // The command's own failure says more.
       guard exitCode != ExitCode.done else { throw failure }
@@ -182,17 +183,15 @@ enum ShipRun {
   }
 
   /// What the removal of the state directory means for what was read.
-  private static func stateLost(
-    _ error: any Error, _ status: ShipperStatus, _ isDrained: Bool
-  ) -> CommandError {
-    let waiting = status.producer.waiting
+  private static func stateLost(_ directory: String, _ waiting: UInt64) -> CommandError {
     let lost =
-      isDrained || waiting == 0
+      waiting == 0
       ? "all that was read is acknowledged"
       : Figures.count(
         waiting, "entry is lost that was read and not acknowledged",
         "entries are lost that were read and not acknowledged")
-    return CommandError("\(CommandLineTool.text(of: error)); \(lost). The next ship begins as at its first start")
+    return CommandError(
+      "\(directory) was removed or replaced meanwhile: \(lost). The next ship begins as at its first start")
   }
 
   /// - Parameters:

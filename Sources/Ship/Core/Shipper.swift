@@ -190,13 +190,10 @@ package actor Shipper {
       return
     }
     isStateLost = true
-    onFailure(
-      LogError(
-        .spoolFailed,
-        """
-        the spool in \(configuration.spoolDirectory) was removed or replaced while it was in use, and with it how far \
-        sources were read
-        """))
+    let text = "the spool in \(configuration.spoolDirectory) was removed or replaced while it is in use"
+    desk.log(.error, text)
+    // What a command writes is read to its end: it can be read only now.
+    if !sources.contains(where: { $0 is ProcessSource }) { onFailure(LogError(.spoolFailed, text)) }
   }
 
   private static let countInterval = Duration.seconds(60)
@@ -372,6 +369,7 @@ package actor Shipper {
   @discardableResult
   package func stop(drain: Duration? = nil) async throws -> Bool {
     if let isDrained { return isDrained }
+    checkState()
     let time = drain ?? configuration.drainTime
     let loop = loop
     let begun = loop.now

@@ -185,7 +185,10 @@ package final class FileSource: Source {
 
   package var problem: String? {
     let unread = closed.filter { $0.value != EMFILE }.sorted { $0.key < $1.key }
-    guard let first = unread.first else { return nil }
+    guard let first = unread.first else {
+      let obstacle = configuration.globs.lazy.compactMap(\.obstacle).first { $0.error.number != ENOENT }
+      return obstacle.map { "cannot look into \($0.directory): \($0.error.text)" }
+    }
     let more = unread.count > 1 ? ", and so with \(unread.count - 1) more" : ""
     return "cannot read \(first.key): \(SystemError(first.value).text)\(more)"
   }
