@@ -38,14 +38,18 @@ struct ClosedFileTests {
       $0.openCountMax = 1
       $0.polls = polls
     }
-    // More than one turn.
+    // More than one turn, in which another file is opened.
     let count = 30_000
-    try scene.write("a.log", (1...count).map { "\($0)\n" }.joined())
+    let lines = (1...count).map { "\($0)\n" }.joined()
+    try scene.write("a.log", lines)
+    try scene.write("b.log", lines)
     await scene.begin()
     scene.rename("a.log", to: "a.log.1")
-    try scene.write("a.log", "\(count + 1)\n")
-    let texts = try await scene.shipped(count + 1)
-    #expect(texts == (1...(count + 1)).map { "a.log: \($0)" })
+    try scene.write("a.log", "last\n")
+    #expect(try await scene.isBehind(by: UInt64(2 * lines.utf8.count + 5)))
+    let texts = try await scene.shipped(2 * count + 1)
+    #expect(texts.count == 2 * count + 1)
+    #expect(texts.filter { $0.hasPrefix("a") } == (1...count).map { "a.log: \($0)" } + ["a.log: last"])
     await scene.end()
   }
 
