@@ -24,11 +24,17 @@ def cpu_seconds(process):
 
 
 def switches(process):
-    count = 0
+    """How often each thread has slept."""
+    counts = {}
     for thread in os.listdir(f"/proc/{process.pid}/task"):
         with open(f"/proc/{process.pid}/task/{thread}/status") as status:
-            count += sum(int(line.split()[1]) for line in status if line.startswith("voluntary"))
-    return count
+            counts[thread] = sum(int(line.split()[1]) for line in status if line.startswith("voluntary"))
+    return counts
+
+
+def difference(before, after):
+    """Of the threads that there still are: those that have ended since had nothing to do."""
+    return sum(count - before.get(thread, 0) for thread, count in after.items())
 
 
 def resident_mib(process):
@@ -67,7 +73,7 @@ def measure(arguments, place):
         time.sleep(3)
         before, since = switches(ship), time.monotonic()
         time.sleep(5)
-        print(f"idle: {(switches(ship) - before) / (time.monotonic() - since):.1f} wake-ups/s")
+        print(f"idle: {difference(before, switches(ship)) / (time.monotonic() - since):.1f} wake-ups/s")
         before, since, written = cpu_seconds(ship), time.monotonic(), 0
         while time.monotonic() - since < arguments.seconds:
             wanted = int((time.monotonic() - since) * arguments.files * arguments.rate)

@@ -158,9 +158,9 @@ import Testing
       for stream in ["job", "job1", "job2"] {
         #expect(try server.run(["query", stream]).lines.count == 1, "\(ship.errors)")
       }
-      // What is empty is gone; its own is the next run's to remove.
+      // What is empty is gone.
       let left = try names()
-      #expect(left.count == 1, "\(left)")
+      #expect(left.isEmpty, "\(left)")
     }
   }
 

@@ -100,7 +100,7 @@ final class ShipLeftovers: Sendable {
   }
 
   /// Removes a state that nobody uses and in which nothing is left.
-  private static func removeEmpty(_ directory: String) {
+  static func removeEmpty(_ directory: String) {
     let path = "\(directory)/spool"
     guard let gate = Gate(of: directory, forRemoval: true) else { return }
     defer { gate.leave() }

@@ -130,6 +130,7 @@ enum ShipRun {
     reporter.tell(status)
     // Who cannot send its own cannot send theirs.
     await leftovers?.end(within: isDrained ? plan.shipper.drainTime : .zero)
+    if isShared { ShipLeftovers.removeEmpty(directory) }
     await client.shutdown(deadline: .seconds(1))
     let unstored = await shipper.unstoredEntryCount
     let wait =
