@@ -94,6 +94,11 @@ import Testing
       ("| `shipment` | 1 MiB and a turn in one transaction, 4", "Ship/Core/TurnDesk", "inFlightCountMax = 4"),
       ("| `watches` | 8,192", "Ship/Files/FileSourceConfiguration", "watchCountMax = 8_192"),
       ("| `open-files` | 1,024", "Ship/Files/FileSourceConfiguration", "openCountMax = 1_024"),
+      (
+        "| `held-back` | 1 s, then twice as long each time, up to 60 s", "Client/Append/AppendQueue",
+        "heldDelayMax = Duration.seconds(60)"
+      ),
+      ("| `removed-rest` | 8 MiB", "Ship/Files/FileReader", "lastByteCountMax = 8 << 20"),
       ("| `pieces` | 1,000", "Ship/Lines/PartialLines", "lineCountMax = 1_000"),
       ("| `containers` | 100", "Ship/Docker/DockerConfiguration", "containerCountMax = 100"),
       ("| `overlap` | 1,000", "Ship/Docker/ContainerReader", "overlapLineCount = 1_000"),

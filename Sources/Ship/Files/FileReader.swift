@@ -1,5 +1,6 @@
 internal import CSystem
 internal import Glibc
+internal import LogsClient
 internal import LogsSystem
 internal import LogsText
 internal import LogsTransport
@@ -429,13 +430,36 @@ final class FileReader: SourceReader {
   }
 
   func finish(into shipment: inout Shipment) {
-    // A line without its end is read again by the next shipper, when it may be whole. Of a file that is gone, nothing
-    // is.
-    if isRemoved || missingSince != nil { flush(into: &shipment) } else { flushGroup(into: &shipment) }
-    tellDropped(into: &shipment)
     beginMark(into: &shipment)
+    if isRemoved {
+      readLast(into: &shipment)
+    } else if missingSince != nil {
+      flush(into: &shipment)
+    } else {
+      // A line without its end is read again by the next shipper, when it may be whole.
+      flushGroup(into: &shipment)
+    }
+    tellDropped(into: &shipment)
     cancel()
   }
+
+  /// What is left of a file that nobody can open any more.
+  private func readLast(into shipment: inout Shipment) {
+    var before: UInt64?
+    while shipment.group.byteCount < Self.lastByteCountMax, offset != before {
+      before = offset
+      guard readOn(into: &shipment, source.desk.loop.now) else { break }
+    }
+    flush(into: &shipment)
+    if waitingByteCount > 0 {
+      let count = Figures.count(waitingByteCount, "byte", "bytes")
+      source.tell("removed, and \(count) of it were not read before the end", "remove", of: self, into: &shipment)
+    }
+    shipment.set(key, nil)
+  }
+
+  /// Of a last shipment that holds the rest of removed files.
+  private static let lastByteCountMax = 8 << 20
 
   func cancel() {
     timer?.cancel()

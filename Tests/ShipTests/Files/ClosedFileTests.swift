@@ -31,6 +31,31 @@ struct ClosedFileTests {
     #expect(try await scene.texts() == ["a.log: half"])
   }
 
+  @Test func `what is left of a file that is gone is read at the end`() async throws {
+    let scene = try ShipScene { $0.start = .beginning }
+    let count = 30_000
+    try scene.write("a.log", (1...count).map { "\($0)\n" }.joined() + "half")
+    await scene.begin()
+    scene.remove("a.log")
+    await scene.end()
+    #expect(try await scene.texts() == (1...count).map { "a.log: \($0)" } + ["a.log: half"])
+    // Of its bookmark nothing is left.
+    #expect(await scene.bookmarks().keys.count == 1)
+  }
+
+  @Test func `what is too much at the end is said`() async throws {
+    let scene = try ShipScene { $0.start = .beginning }
+    let line = String(repeating: "x", count: 99_999) + "\n"
+    try scene.write("a.log", String(repeating: line, count: 100))
+    await scene.begin()
+    scene.remove("a.log")
+    await scene.end()
+    let entries = await scene.entries()
+    let last = try #require(entries.last)
+    #expect((80..<100).contains(entries.count) && last.kind == .status, "\(entries.count)")
+    #expect(last.text.hasPrefix("removed, and ") && last.text.hasSuffix(" bytes of it were not read before the end"))
+  }
+
   @Test(arguments: [false, true])
   func `a closed file with unread lines is read before the one that follows`(polls: Bool) async throws {
     let scene = try ShipScene {
