@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 
 /// `logs ship -- COMMAND`: its output, its last words, its signals and its exit code.
@@ -137,26 +138,32 @@ import Testing
     try Scene.play { scene in
       let home = ["XDG_STATE_HOME": scene.path("home")]
       let states = scene.path("home/logs/ship/commands")
-      for number in 1...2 {
-        let away = try scene.run(
-          Binaries.logs,
-          [
-            "ship", "--server", "logs://127.0.0.1:1", "--retry-for", "300ms", "--stream", "job\(number)", "--", "echo",
-            "x",
-          ],
-          environment: home)
-        #expect(away.exit == .code(3), "\(away.errors)")
+      let job = try scene.file("job", "#!/bin/sh\necho $1\nif [ $1 = wait ]; then read line; fi\n".utf8)
+      chmod(job, 0o755)
+      func words(_ server: String, _ stream: String, _ argument: String) -> [String] {
+        ["ship", "--server", server, "--retry-for", "300ms", "--stream", stream, "--", job, argument]
       }
       func names() throws -> [String] {
         try FileManager.default.contentsOfDirectory(atPath: states)
       }
-      #expect(try names().count == 2)
+      let nowhere = "logs://127.0.0.1:1"
+      let away = try scene.run(Binaries.logs, words(nowhere, "one", "x"), environment: home)
+      #expect(away.exit == .code(3), "\(away.errors)")
+      let first = try names()
+      #expect(first.count == 1)
+      // One that is killed closes nothing.
+      let killed = try scene.start(Binaries.logs, words(nowhere, "two", "wait"), environment: home, input: .pipe)
+      try Polling.wait(for: "its line on disk") {
+        guard let name = try? names().first(where: { !first.contains($0) }) else { return false }
+        let inspect = try scene.run(Binaries.logs, ["spool", "inspect", "\(states)/\(name)/spool", "-o", "json"])
+        return inspect.text.contains("\"name\":\"two\"")
+      }
+      killed.destroy()
       let server = try TestServer(scene)
-      let ship = try scene.run(
-        Binaries.logs, ["ship", "--server", server.url, "--stream", "job", "--", "/bin/echo", "y"], environment: home)
+      let ship = try scene.run(Binaries.logs, words(server.url, "three", "y"), environment: home)
       #expect(ship.exit == .code(0), "\(ship.errors)")
-      for stream in ["job", "job1", "job2"] {
-        #expect(try server.run(["query", stream]).lines.count == 1, "\(ship.errors)")
+      for stream in ["one", "two", "three"] {
+        #expect(try server.run(["query", stream]).lines.count == 1, "\(stream): \(ship.errors)")
       }
       // What is empty is gone.
       let left = try names()

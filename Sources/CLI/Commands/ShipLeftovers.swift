@@ -52,7 +52,9 @@ final class ShipLeftovers: Sendable {
   /// Sends what is in a spool that nobody uses.
   private static func send(_ directory: String, _ client: LogClient) async {
     let path = "\(directory)/spool"
-    guard let report = try? SpoolReport.inspect(path), !report.isInUse, report.batchCount > 0 else { return }
+    guard let report = try? SpoolReport.inspect(path), !report.isInUse else { return }
+    // What a run that was killed has left is in the WAL, which nobody reads but its owner.
+    guard report.batchCount > 0 || hasWAL(path) else { return }
     var configuration = LogProducerConfiguration()
     configuration.spool = SpoolConfiguration(directory: path)
     configuration.handsOverAtExit = false
@@ -73,6 +75,9 @@ final class ShipLeftovers: Sendable {
     let left = counts.waiting == 0 ? "" : ", \(Figures.count(counts.waiting, "is", "are")) left"
     Terminal.note("\(entries) of an earlier run acknowledged\(left)")
   }
+
+  /// Whether a spool was not closed.
+  private static func hasWAL(_ path: String) -> Bool { FileGlob.kind("\(path)/spool.db-wal") != nil }
 
   /// The end of the run bounds it.
   private static let patience = Duration.seconds(86_400)
@@ -106,7 +111,7 @@ final class ShipLeftovers: Sendable {
     defer { gate.leave() }
     guard let lock = try? PosixFileSystem(readableBy: .nobody).lock("\(path)/lock") else { return }
     defer { withExtendedLifetime(lock) {} }
-    guard let report = try? SpoolReport.inspect(path), report.batchCount == 0, report.damage.isEmpty,
+    guard !hasWAL(path), let report = try? SpoolReport.inspect(path), report.batchCount == 0, report.damage.isEmpty,
       report.keptAside.isEmpty
     else { return }
     for inner in [path, directory] {
