@@ -60,7 +60,11 @@ final class ShipLeftovers: Sendable {
     configuration.handsOverAtExit = false
     configuration.waitsForPermission = true
     let watch = ProducerWatch(hasSpool: true, stream: nil)
-    configuration.onEvent = { watch.note($0) }
+    configuration.onEvent = { event in
+      // That nothing can be sent is said of the run's own entries.
+      if case .failed = event { return }
+      watch.note(event)
+    }
     // Nothing is added: every batch in the spool names its stream.
     guard let producer = try? LogProducer(client, stream: StreamName("drain"), configuration: configuration) else {
       return
