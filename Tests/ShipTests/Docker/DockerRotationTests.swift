@@ -35,7 +35,7 @@ struct DockerRotationTests {
 
   @Test(arguments: [false, true])
   func `lines of the same time are all shipped, once`(isFollowed: Bool) async throws {
-    let (rig, id) = try await Self.followed()
+    let (rig, id) = try await DockerRig.following()
     let wanted = ["first", "same", "same", "other", "last"]
     try await rig.on { rig in
       if !isFollowed { rig.kill() }
