@@ -7,7 +7,9 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 int logs_file_identity(
@@ -31,6 +33,55 @@ int logs_open_file_identity(
   *inode = status.stx_ino;
   *seconds = has_birth ? status.stx_btime.tv_sec : 0;
   *nanoseconds = has_birth ? status.stx_btime.tv_nsec : 0;
+  return 0;
+}
+
+enum { small_block = 512, large_block = 4096 };
+
+/// Whether blocks of this size can be read past the page cache.
+static int takes_block(int descriptor, unsigned block) {
+  void *bytes = NULL;
+  if (posix_memalign(&bytes, large_block, large_block) != 0) return 0;
+  ssize_t count = pread(descriptor, bytes, block, 0);
+  free(bytes);
+  return count >= 0;
+}
+
+int logs_open_durable(const char *path, unsigned *block, int *is_direct) {
+  int descriptor = open(path, O_RDWR | O_CLOEXEC | O_DIRECT);
+  if (descriptor >= 0) {
+    *is_direct = 1;
+    for (unsigned size = small_block; size <= large_block; size = size * 8) {
+      *block = size;
+      if (takes_block(descriptor, size)) return descriptor;
+    }
+    close(descriptor);
+  } else if (errno != EINVAL) {
+    return -1;
+  }
+  *is_direct = 0;
+  *block = small_block;
+  return open(path, O_RDWR | O_CLOEXEC);
+}
+
+int logs_write_durable(int descriptor, const void *bytes, unsigned long count, long long offset) {
+  while (count > 0) {
+    struct iovec part = {(void *)bytes, count};
+    ssize_t written = pwritev2(descriptor, &part, 1, offset, RWF_DSYNC);
+    if (written < 0 && (errno == EOPNOTSUPP || errno == ENOSYS)) {
+      written = pwrite(descriptor, bytes, count, offset);
+      if (written >= 0 && fdatasync(descriptor) != 0) return -1;
+    }
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return -1;
+    if (written == 0) {
+      errno = EIO;
+      return -1;
+    }
+    bytes = (const char *)bytes + written;
+    count -= written;
+    offset += written;
+  }
   return 0;
 }
 

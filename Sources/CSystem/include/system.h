@@ -19,6 +19,15 @@ int logs_has_writer(int descriptor);
 /// Where data begins in an open file from `offset` on, behind a hole; -1 if there is none or the system does not tell.
 long long logs_next_data(int descriptor, long long offset);
 
+/// Opens a file for writes that are durable when they return, past the page cache if the file system has that. `block`
+/// gets what offsets, lengths and memory then have to be a multiple of, `is_direct` whether the cache is passed by.
+///
+/// Returns the descriptor, -1 and errno on failure.
+int logs_open_durable(const char *path, unsigned *block, int *is_direct);
+
+/// Writes all of `bytes` and waits until it is durable: 0, or -1 and errno.
+int logs_write_durable(int descriptor, const void *bytes, unsigned long count, long long offset);
+
 /// Names the calling thread, with at most 15 bytes.
 void logs_set_thread_name(const char *name);
 

@@ -7,6 +7,9 @@ struct StorePaths: Sendable {
   var store: String { "\(directory)/store" }
   var storeTemporary: String { "\(directory)/store.tmp" }
   var reserve: String { "\(directory)/reserve" }
+  var journal: String { "\(directory)/journal" }
+  /// A journal that is being made.
+  var journalTemporary: String { "\(directory)/journal.tmp" }
   var lock: String { "\(directory)/lock" }
   var segments: String { "\(directory)/segments" }
 

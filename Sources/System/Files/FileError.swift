@@ -13,6 +13,9 @@ package struct FileError: Error, Hashable, Sendable {
     self.code = code
   }
 
+  /// What a file would need is not free on its disk.
+  package static func noRoom(_ path: String) -> FileError { FileError(operation: "write", path: path, code: ENOSPC) }
+
   /// The call that just failed on this thread.
   package init(_ operation: String, _ path: String) { self.init(operation, path, .last) }
 

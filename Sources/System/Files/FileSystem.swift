@@ -32,6 +32,8 @@ package protocol FileSystem: Sendable {
   func remove(_ path: String) throws(FileError)
   /// Takes the lock on a file, creating the file if it is missing; nil if someone else has the lock.
   func lock(_ path: String) throws(FileError) -> FileLock?
+  /// Opens a file that exists for writes that are durable when they return.
+  func openDurable(_ path: String) throws(FileError) -> any DurableFile
 }
 
 extension FileSystem {

@@ -108,6 +108,8 @@ package struct PosixFileSystem: FileSystem {
     throw error
   }
 
+  package func openDurable(_ path: String) throws(FileError) -> any DurableFile { try PosixDurableFile(path) }
+
   /// Whether someone holds the lock on a file. Checking takes the lock for an instant, which may make `lock` fail.
   package func isLocked(_ path: String) throws(FileError) -> Bool {
     guard let file = try openIfThere(path, O_RDONLY) else { return false }

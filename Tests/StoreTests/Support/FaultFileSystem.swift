@@ -36,6 +36,10 @@ struct FaultFileSystem: FileSystem {
   }
   func lock(_ path: String) throws(FileError) -> FileLock? { try files.lock(path) }
 
+  func openDurable(_ path: String) throws(FileError) -> any DurableFile {
+    FaultDurableFile(disk: disk, path: path, file: try files.openDurable(path))
+  }
+
   /// Always the same, so that what a power loss leaves does not look like a copy.
   func identity(_ path: String) throws(FileError) -> FileIdentity { FileIdentity(inode: 1, birth: 1) }
 
@@ -80,5 +84,33 @@ struct FaultFileSystem: FileSystem {
     try check(FAULT_DELETE, path)
     try files.remove(path)
     disk.state.withLock { $0.names[path] = nil }
+  }
+}
+
+/// A file whose writes are durable when they return, on a `FaultDisk`: one that power cuts short may be there in part.
+private struct FaultDurableFile: DurableFile {
+  let disk: FaultDisk
+  let path: String
+  let file: any DurableFile
+
+  var blockByteCount: Int { file.blockByteCount }
+  var isDirect: Bool { file.isDirect }
+
+  func write(_ bytes: AlignedBytes, byteCount: Int, at offset: Int) throws(FileError) {
+    let content = bytes.withBytes(byteCount) { Array($0) }
+    let code = disk.state.withLock { state -> Int32 in
+      state.operationCount += 1
+      guard state.isCrashed else { return state.fault(FAULT_WRITE, path) }
+      if state.operationCount == state.crashAt, let index = state.names[path] {
+        state.files[index].pending.append(.write(offset: offset, content))
+      }
+      return SQLITE_IOERR
+    }
+    if code != SQLITE_OK { throw FileError(operation: FileError.synchronizing, path: path, code: EIO) }
+    try file.write(bytes, byteCount: byteCount, at: offset)
+    disk.state.withLock { state in
+      guard let index = state.names[path] else { return }
+      FaultDisk.Change.write(offset: offset, content).apply(to: &state.files[index].durable)
+    }
   }
 }
