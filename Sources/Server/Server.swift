@@ -159,6 +159,7 @@ package final class Server: Sendable {
     _ configuration: ServerConfiguration, log: @escaping @Sendable (LogLine) -> Void
   ) -> StoreConfiguration {
     var store = StoreConfiguration(directory: configuration.dataDirectory)
+    store.journalByteCount = configuration.journalByteCount
     store.segmentByteCountMax = configuration.segmentByteCountMax
     store.segmentAgeMax = configuration.segmentAgeMax
     store.segmentIdleMax = configuration.segmentIdleMax

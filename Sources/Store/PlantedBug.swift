@@ -21,6 +21,11 @@
     /// in it gives its last numbers again (P1, P4).
     case headFallsBack = "head-falls-back"
 
+    /// A group is acknowledged without its record in the journal (P2).
+    case journalUnwritten = "journal-unwritten"
+    /// A start leaves in the journal what is not in the segment (P2).
+    case journalForgotten = "journal-forgotten"
+
     package static let variable = "LOGSD_PLANTED_BUG"
 
     /// The mistake of this process.

@@ -4,9 +4,9 @@ internal import Synchronization
 
 /// The streams of one data directory: appends in, committed groups out, and reads of all that is kept.
 ///
-/// Threads: one that commits what callers of `commitQueued` do not, some that read, one for upkeep, and after an
-/// unclean stop one that checks. Any method may be called from any thread. `close` has to be called before the last
-/// reference is dropped.
+/// Threads: one that commits what callers of `commitQueued` do not, one that applies what went into the journal, some
+/// that read, one for upkeep, and after an unclean stop one that checks. Any method may be called from any thread.
+/// `close` has to be called before the last reference is dropped.
 package final class Store: Sendable {
   private let configuration: StoreConfiguration
   let queue: WriterQueue
@@ -34,6 +34,7 @@ package final class Store: Sendable {
     var lock: FileLock
     var writer: Writer
     var writerThread: Thread
+    var applierThread: Thread?
   }
 
   /// Opens a data directory, or creates one.
@@ -57,11 +58,16 @@ package final class Store: Sendable {
     catalog = Catalog(newestID: found.nextStreamID - 1)
     catalog.publish(found.streams)
     queue = WriterQueue(configuration, catalog: catalog)
-    pool = ConnectionPool(configuration)
     tail = TailCache(configuration)
     let failStop = FailStop(sink, queue)
     self.failStop = failStop
     let failed: @Sendable (StoreError) -> Void = { failStop.report($0) }
+    let applier = found.journal.map { journal in
+      Applier(
+        configuration, log: journal, id: journal.header.id, ringByteCount: journal.header.ringByteCount,
+        active: found.active, failed: failed)
+    }
+    pool = ConnectionPool(configuration, applier: applier)
     reader = Reader(
       catalog: catalog, segments: directory.segments, pool: pool, tail: tail, files: configuration.fileSystem,
       readTimeMax: configuration.readTimeMax, damaged: failed, log: configuration.log)
@@ -89,7 +95,7 @@ package final class Store: Sendable {
     let (listing, lastRow) = (directory.segments.current, found.active.lastRow)
     let writer = Writer(
       configuration, sink: sink, queue: queue, catalog: catalog, tail: tail, rollover: rollover, upkeep: upkeep,
-      retention: retention, active: found.active,
+      retention: retention, active: found.active, applier: applier,
       lastReceived: found.streams.map(\.lastReceived).max() ?? 0)
     let writerThread = Thread("store-write") {
       do throws(StoreError) {
@@ -98,7 +104,9 @@ package final class Store: Sendable {
         failed(error)
       }
     }
-    running = Mutex(Running(lock: lock, writer: writer, writerThread: writerThread))
+    let applierThread = applier.map { applier in Thread("store-apply") { applier.run() } }
+    running = Mutex(
+      Running(lock: lock, writer: writer, writerThread: writerThread, applierThread: applierThread))
     check = BackgroundCheck(reader, listing, lastRow: lastRow, isNeeded: found.needsCheck)
   }
 
@@ -282,6 +290,11 @@ package final class Store: Sendable {
   }
 
   private func finish(_ running: consuming Running) {
+    defer {
+      running.writer.applier?.close()
+      running.applierThread?.join()
+      running.writer.applier?.release()
+    }
     guard !failStop.hasFailed else { return }
     do throws(StoreError) {
       try running.writer.close()
@@ -318,6 +331,10 @@ package final class Store: Sendable {
     statistics.isClockDoubted = trimmed.isClockDoubted
     (statistics.rewrittenSegmentCount, statistics.rewriteFreedByteCount) = rewriting.counts
     (statistics.check, statistics.checkedSegmentCount) = check.progress
+    if let checkpoints = running.withLock({ $0?.writer.checkpointer.counts }) {
+      statistics.checkpointCount = checkpoints.count
+      statistics.checkpointTime = .nanoseconds(checkpoints.time)
+    }
     if let counts = running.withLock({ $0?.writer.counts.withLock { $0 } }) {
       statistics.commitCount = counts.commitCount
       statistics.batchCount = counts.batchCount
@@ -332,8 +349,6 @@ package final class Store: Sendable {
       statistics.commitTimeMax = .nanoseconds(counts.commitTimeMax)
       statistics.commitTimes = counts.commitTimes
       statistics.syncTimes = counts.syncTimes
-      statistics.checkpointCount = counts.checkpointCount
-      statistics.checkpointTime = .nanoseconds(counts.checkpointTime)
       statistics.walByteCount = counts.walByteCount
       statistics.byteCount =
         listing.segments.dropLast().reduce(0) { $0 + $1.byteCount } + counts.activeByteCount + counts.walByteCount

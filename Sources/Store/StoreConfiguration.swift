@@ -25,6 +25,8 @@ package struct StoreConfiguration: Sendable {
   package var groupByteCountMax = 8 << 20
   /// Above this the writer checkpoints.
   package var walByteCountMax = 4 << 20
+  /// The size of the journal in front of the active segment, for small groups; 0: there is none.
+  package var journalByteCount = 0
   /// While the last commit, or the recent average, takes longer than this, all commits are left to the writer's thread,
   /// so that other threads can do what needs no disk. Zero leaves all to it.
   package var leadCommitTimeMax: Duration = .milliseconds(1)
@@ -73,4 +75,13 @@ package struct StoreConfiguration: Sendable {
   package var log: @Sendable (LogLine) -> Void = { _ in }
 
   package init(directory: String) { self.directory = directory }
+
+  /// The journal's room for records.
+  var journalRingByteCount: Int {
+    journalByteCount <= 0
+      ? 0
+      : max(journalByteCount, Self.journalByteCountMin) / JournalFormat.headerByteCount * JournalFormat.headerByteCount
+  }
+
+  private static let journalByteCountMin = 64 << 10
 }

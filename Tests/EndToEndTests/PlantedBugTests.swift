@@ -13,7 +13,8 @@ import Testing
     .enabled(if: Binaries.isDebugBuild, "release builds contain no planted bugs"),
     arguments: [
       ("ack-before-commit", [DeliveryChecker.Violation.Promise.durable]), ("mark-apart", [.storedOnce]),
-      ("live-off-by-one", [.noSilentGap]), ("skip-too-short", [.noSilentGap]),
+      ("journal-unwritten", [.durable]), ("journal-forgotten", [.durable]), ("live-off-by-one", [.noSilentGap]),
+      ("skip-too-short", [.noSilentGap]),
       // A follower may be the first to notice, or a stream that is trimmed in place of one whose numbers fell back.
       ("head-falls-back", [.durable, .noSilentGap]),
     ])

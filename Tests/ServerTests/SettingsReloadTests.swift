@@ -20,8 +20,9 @@ import Testing
     ("followed-streams", "7"), ("streams", "7"), ("append-bytes", "2097153"), ("append-batches", "7"),
     ("append-bytes-total", "3M"), ("output-bytes", "65537"), ("output-bytes-total", "3M"), ("heartbeat", "1234ms"),
     ("handshake-timeout", "7s"), ("output-timeout", "7s"), ("stop-advice", "go-elsewhere"), ("drain-timeout", "7s"),
-    ("tail-entries", "7"), ("tail-bytes", "7"), ("segment-bytes", "1048577"), ("segment-age", "90m"),
-    ("segment-idle", "90s"), ("rewrite-delay", "7ms"), ("seal-timeout", "7s"), ("retention-age", "7d"),
+    ("tail-entries", "7"), ("tail-bytes", "7"), ("journal-bytes", "1M"), ("segment-bytes", "1048577"),
+    ("segment-age", "90m"), ("segment-idle", "90s"), ("rewrite-delay", "7ms"), ("seal-timeout", "7s"),
+    ("retention-age", "7d"),
     ("retention-size", "67108865"), ("retention", "a/*: 7d, 2G; $audit: none"), ("disk-min-free", "7%"),
     ("log-level", "error"), ("log-format", "json"), ("log-stream", "no"),
   ]
@@ -30,7 +31,7 @@ import Testing
   private static let fixed = [
     "listen", "listen-tls", "listen-http", "listen-https", "listen-unix", "tls-cert", "tls-key", "tls-client-ca",
     "insecure-plain", "insecure-open", "data", "shards", "reader-threads", "append-bytes-total", "tail-entries",
-    "tail-bytes",
+    "tail-bytes", "journal-bytes",
   ]
 
   @Test func `there is a row for each setting`() {

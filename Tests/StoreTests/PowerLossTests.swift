@@ -21,7 +21,8 @@ import Testing
       rawValue: "seed \(seed); again with LOGS_STORE_SEED=\(seed) swift test --filter PowerLossTests")
     var generator = SeededGenerator(seed: seed)
     var directory = TestDirectory()
-    var load = Load(isTrimmed: seed % 2 == 0, deletes: seed % 4 < 2, hasRule: seed % 3 == 0)
+    var load = Load(
+      isTrimmed: seed % 2 == 0, deletes: seed % 4 < 2, hasRule: seed % 3 == 0, hasJournal: seed % 5 != 0)
     for _ in 0..<4 {
       let disk = FaultDisk()
       disk.adopt(directory)
@@ -53,12 +54,15 @@ import Testing
     let deletes: Bool
     /// Whether little is kept of the stream `s1`.
     let hasRule: Bool
+    /// Whether small groups go through a journal, which is full after some hundred.
+    let hasJournal: Bool
     /// Numbers that were deleted by stream, and those of which that is not known.
     var deleted: [Int: Set<UInt64>] = [:]
     var maybeDeleted: [Int: Set<UInt64>] = [:]
 
-    init(isTrimmed: Bool, deletes: Bool, hasRule: Bool) {
+    init(isTrimmed: Bool, deletes: Bool, hasRule: Bool, hasJournal: Bool) {
       self.hasRule = hasRule
+      self.hasJournal = hasJournal
       self.isTrimmed = isTrimmed
       self.deletes = deletes
     }
@@ -74,6 +78,7 @@ import Testing
       configuration.markLagCountMax = 10
       configuration.indexLagCountMax = 7
       configuration.tailCacheByteCountMax = 0
+      if hasJournal { configuration.journalByteCount = 512 << 10 }
       configuration.retentionInterval = .milliseconds(1)
       configuration.rewriteDelay = .zero
       configuration.upkeepRetryInterval = .milliseconds(5)

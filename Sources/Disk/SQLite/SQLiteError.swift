@@ -26,6 +26,12 @@ package struct SQLiteError: Error, Hashable, Sendable {
     self.init(code: SQLITE_CANTOPEN, text: "it has been removed or replaced", path: path, systemError: 0)
   }
 
+  /// A sync of the file outside of SQLite failed.
+  package init(failedSync text: String, path: String, systemError: Int32) {
+    // SQLITE_IOERR_FSYNC.
+    self.init(code: SQLITE_IOERR | (4 << 8), text: text, path: path, systemError: systemError)
+  }
+
   package init(code: Int32, text: String, path: String, systemError: Int32) {
     self.code = code
     self.text = text

@@ -1,9 +1,10 @@
 internal import LogsSystem
+internal import Synchronization
 
 /// A database in WAL mode, with the one connection that writes to it and checkpoints it.
 ///
-/// A transaction is durable when `transact` returns. Checkpoints happen only when the owner asks for one. For one
-/// thread at a time.
+/// A transaction is durable when `transact` returns, unless it need not be. Checkpoints happen only when the
+/// owner asks for one. For one thread at a time; any may ask for the sizes of the WAL.
 package final class WALDatabase {
   package struct Configuration {
     /// SQLite's `application_id`.
@@ -33,11 +34,20 @@ package final class WALDatabase {
   private let busyTimeout: Duration
   /// A page and its header in the WAL.
   private let frameByteCount: Int
-  /// Committed frames in the WAL, and how many of them are checkpointed: copied into the database file.
   /// How long the last COMMIT of `transact` took, in nanoseconds.
   package private(set) var lastSyncTime: Int64 = 0
-  private var frameCount = 0
-  private var homeFrameCount = 0
+  private var isSynced = true
+  /// Committed frames in the WAL, and how many of them are checkpointed: copied into the database file.
+  private let frames = Atomic(0)
+  private let homeFrames = Atomic(0)
+  private var frameCount: Int {
+    get { frames.load(ordering: .relaxed) }
+    set { frames.store(newValue, ordering: .relaxed) }
+  }
+  private var homeFrameCount: Int {
+    get { homeFrames.load(ordering: .relaxed) }
+    set { homeFrames.store(newValue, ordering: .relaxed) }
+  }
 
   private static let headerByteCount = 32
   private static let frameHeaderByteCount = 24
@@ -75,10 +85,16 @@ package final class WALDatabase {
 
   /// Runs `body` in a transaction: all of it or nothing.
   ///
+  /// - Parameter isSynced: whether it is durable on return, as is everything before it. If not, a power loss may take
+  ///   it back, and what came after it.
+  ///
   /// After some errors SQLite rolls back by itself (then no transaction is open, and a further statement would commit
   /// on its own); after others it is up to us.
-  package func transact<Result>(_ body: () throws(SQLiteError) -> Result) throws(SQLiteError) -> Result {
+  package func transact<Result>(
+    isSynced: Bool = true, _ body: () throws(SQLiteError) -> Result
+  ) throws(SQLiteError) -> Result {
     let result: Result
+    try setSync(isSynced)
     do throws(SQLiteError) {
       try begin.run()
       result = try body()
@@ -93,8 +109,16 @@ package final class WALDatabase {
     return result
   }
 
+  /// Has every COMMIT sync the WAL, or only checkpoints.
+  private func setSync(_ isSynced: Bool) throws(SQLiteError) {
+    guard isSynced != self.isSynced else { return }
+    try connection.execute("PRAGMA synchronous=\(isSynced ? "FULL" : "NORMAL")")
+    self.isSynced = isSynced
+  }
+
   /// Runs statements, in a transaction or as transactions of their own.
   package func execute(_ sql: String) throws(SQLiteError) {
+    if !connection.isInTransaction { try setSync(true) }
     try connection.execute(sql)
     noteCommit()
   }

@@ -74,6 +74,8 @@ package struct ServerConfiguration: Sendable {
 
   package var tailEntryCount = 1_000
   package var tailByteCountMax = 32 << 20
+  /// Of the log in front of the segments.
+  package var journalByteCount = 16 << 20
   package var segmentByteCountMax = 256 << 20
   package var segmentAgeMax = Duration.seconds(24 * 3_600)
   package var segmentIdleMax = Duration.seconds(600)

@@ -90,6 +90,9 @@ struct Setting: Sendable {
     duration("drain-timeout", "how long a stop waits for clients to be told and acknowledged", \.drainDurationMax),
     count("tail-entries", "entries of each stream kept in memory for new followers", 0...1_000_000, \.tailEntryCount),
     bytes("tail-bytes", "memory for them, all streams together", 0...(1 << 40), \.tailByteCountMax),
+    bytes(
+      "journal-bytes", "size of the journal that small appends go through, 0 for none", 0...(1 << 30),
+      \.journalByteCount),
     bytes("segment-bytes", "size at which the next segment begins", (1 << 20)...(1 << 40), \.segmentByteCountMax),
     duration("segment-age", "age at which the next segment begins", \.segmentAgeMax),
     duration(

@@ -40,10 +40,12 @@ extension Writer {
 
   private func record(_ plan: DeletionPlan, _ draft: GroupDraft) -> SQLiteError? {
     do throws(SQLiteError) {
-      if let remaining = plan.remaining {
-        try active.commit(changed: [remaining], draft)
-      } else {
-        try active.commit(changed: [], deleted: plan.stream, draft)
+      try transact { () throws(SQLiteError) in
+        if let remaining = plan.remaining {
+          try active.commit(changed: [remaining], draft)
+        } else {
+          try active.commit(changed: [], deleted: plan.stream, draft)
+        }
       }
       return nil
     } catch {

@@ -83,15 +83,46 @@ package struct StoreView: Sendable {
 
   /// The newest segment that holds something.
   package func newestWithEntries() throws(StoreError) -> Int64 {
+    let isComplete = try awaitJournal()
     let number = try newest()
     guard number > 0 else { return 0 }
+    if !isComplete { return number }
     do throws(SQLiteError) {
-      let database = try Database(paths.segment(number), mode: .readOnly, vfs: nil)
-      database.setBusyTimeout(Self.busyTimeout)
-      try database.require(applicationID: SegmentSchema.applicationID, kind: "segment")
-      return try database.integer("SELECT EXISTS(SELECT 1 FROM runs)") == 0 ? number - 1 : number
+      return try openSegment(number).integer("SELECT EXISTS(SELECT 1 FROM runs)") == 0 ? number - 1 : number
     } catch {
       throw StoreError(error, while: "read")
+    }
+  }
+
+  func openSegment(_ number: Int64) throws(SQLiteError) -> Database {
+    let database = try Database(paths.segment(number), mode: .readOnly, vfs: nil)
+    database.setBusyTimeout(Self.busyTimeout)
+    try database.require(applicationID: SegmentSchema.applicationID, kind: "segment")
+    return database
+  }
+
+  func journalByteCount() throws(StoreError) -> Int? {
+    do throws(FileError) { return try files.byteCount(paths.journal) } catch {
+      throw StoreError(error, while: "look at", advice: Self.advice)
+    }
+  }
+
+  /// As many as there are at `offset`.
+  func journalBytes(_ count: Int, at offset: Int) throws(StoreError) -> [UInt8] {
+    do throws(FileError) {
+      guard let file = try files.openIfThere(paths.journal) else { return [] }
+      var bytes = [UInt8](repeating: 0, count: count)
+      let read = unsafe pread(file.number, &bytes, count, off_t(offset))
+      if read < 0 { throw FileError("read", paths.journal) }
+      return Array(bytes.prefix(read))
+    } catch {
+      throw StoreError(error, while: "read", advice: Self.advice)
+    }
+  }
+
+  func journalContent() throws(StoreError) -> [UInt8]? {
+    do throws(FileError) { return try files.read(paths.journal) } catch {
+      throw StoreError(error, while: "read", advice: Self.advice)
     }
   }
 

@@ -15,7 +15,9 @@ extension Writer {
     var context = context(obstacle: nil)
     context.streamCountMax = .max
     let draft = GroupDraft(own: entries.batch, in: entries.stream, catalog: catalog, context: context)
-    do throws(SQLiteError) { try active.commit(draft, marks: nil, indexesRuns: false) } catch {
+    do throws(SQLiteError) {
+      try transact { () throws(SQLiteError) in try active.commit(draft, marks: nil, indexesRuns: false) }
+    } catch {
       entries.then(false)
       guard error.meansNothingStored else { throw StoreError(error, while: "append to") }
       return

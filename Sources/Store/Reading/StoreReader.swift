@@ -10,6 +10,9 @@ internal import Synchronization
 package final class StoreReader: Sendable {
   /// Those that exist, in the order of their names.
   package let streams: [StreamInfo]
+  /// Whether everything acknowledged when it was made is read. Otherwise the next start of a server has to bring the
+  /// last of it from the journal first.
+  package let hasAll: Bool
   private let view: StoreView
   private let paths: StorePaths
   private let catalog = Catalog()
@@ -31,6 +34,7 @@ package final class StoreReader: Sendable {
   package init(directory: String) throws(StoreError) {
     view = try StoreView(directory: directory)
     paths = StorePaths(directory: directory)
+    hasAll = try view.awaitJournal()
     let content = try Self.content(of: paths, view)
     (newest, trimmedBelow) = (content.newest, content.trimmedBelow)
     streams = content.streams.sorted { $0.name < $1.name }

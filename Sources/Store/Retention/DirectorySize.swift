@@ -12,7 +12,9 @@ struct DirectorySize {
   var byteCount: Int { segments.values.reduce(otherByteCount, +) }
 
   init(_ paths: StorePaths, _ files: any FileSystem) throws(FileError) {
-    for path in [paths.store, paths.storeTemporary, paths.reserve, paths.lock] {
+    for path in [
+      paths.store, paths.storeTemporary, paths.reserve, paths.journal, paths.journalTemporary, paths.lock,
+    ] {
       otherByteCount += try files.byteCount(path) ?? 0
     }
     for name in try files.list(paths.segments) {

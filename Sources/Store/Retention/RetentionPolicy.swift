@@ -66,6 +66,7 @@ extension StoreConfiguration {
     }
     if let byteCountMax = retention.byteCountMax {
       fitted.segmentByteCountMax = min(segmentByteCountMax, byteCountMax / RetentionPolicy.segmentDivisor)
+      fitted.journalByteCount = min(journalByteCount, byteCountMax / RetentionPolicy.segmentDivisor)
       fitted.walByteCountMax = min(walByteCountMax, byteCountMax / RetentionPolicy.walDivisor)
     }
     return fitted

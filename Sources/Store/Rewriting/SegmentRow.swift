@@ -14,6 +14,21 @@ struct SegmentRow {
   var producers: ByteString
   var batches: ByteString
 
+  init(
+    stream: Int64, numbers: ClosedRange<UInt64>, entryCount: Int64, minTime: Int64, maxTime: Int64, severities: Int64,
+    received: Int64, rawLength: Int64, producers: ByteString, batches: ByteString
+  ) {
+    self.stream = stream
+    self.numbers = numbers
+    self.entryCount = entryCount
+    (self.minTime, self.maxTime) = (minTime, maxTime)
+    self.severities = severities
+    self.received = received
+    self.rawLength = rawLength
+    self.producers = producers
+    self.batches = batches
+  }
+
   static let columns =
     "stream, first_seq, span, count, min_time, max_time, severities, received, raw_length, producers, batches"
 
@@ -32,15 +47,11 @@ struct SegmentRow {
 
   private init(_ batch: Batch, of stream: Int64) {
     let header = batch.header
-    self.stream = stream
-    numbers = header.firstSequence...header.lastSequence
-    entryCount = Int64(header.count)
-    (minTime, maxTime) = (header.effectiveTimes.lowerBound, header.effectiveTimes.upperBound)
-    severities = Int64(header.severities)
-    received = header.received
-    rawLength = Int64(header.rawLength)
-    producers = ByteString()
-    batches = ByteString()
+    self.init(
+      stream: stream, numbers: header.firstSequence...header.lastSequence, entryCount: Int64(header.count),
+      minTime: header.effectiveTimes.lowerBound, maxTime: header.effectiveTimes.upperBound,
+      severities: Int64(header.severities), received: header.received, rawLength: Int64(header.rawLength),
+      producers: ByteString(), batches: ByteString())
   }
 
   /// The batches of the row that are kept, cut where only a part of one is; those without a gap between them are one
@@ -91,7 +102,7 @@ struct SegmentRow {
   }
 
   /// Makes the row of another one that follows it a part of this one, but for its batches.
-  private mutating func add(_ row: SegmentRow) {
+  mutating func add(_ row: SegmentRow) {
     numbers = numbers.lowerBound...row.numbers.upperBound
     entryCount += row.entryCount
     minTime = min(minTime, row.minTime)

@@ -21,14 +21,19 @@ final class ConnectionPool: Sendable {
   private let monitor = Monitor(State())
   private let idleCountMax: Int
   let vfs: String?
+  private let applier: Applier?
 
-  init(_ configuration: StoreConfiguration) {
+  /// - Parameter applier: what the active segment may wait for.
+  init(_ configuration: StoreConfiguration, applier: Applier? = nil) {
+    self.applier = applier
     idleCountMax = configuration.readerConnectionCountMax
     vfs = configuration.vfs
   }
 
-  /// Lends a connection to `segment` until `giveBack`. Waits while the segment is being sealed.
+  /// Lends a connection to `segment` until `giveBack`. Waits while the segment is being sealed, and until what was
+  /// acknowledged before is in it.
   func lend(_ segment: Segment) throws(SQLiteError) -> ReaderConnection {
+    if segment.state == .active { try applier?.catchUp() }
     let number = segment.number
     // Without a timeout a wait ends only with a result.
     let idle: ReaderConnection?? = monitor.wait { state -> ReaderConnection?? in

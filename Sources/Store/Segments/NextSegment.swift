@@ -19,6 +19,8 @@ struct NextSegment: Sendable {
     var nextStreamID: Int64
     var streams: [StreamInfo]
     var marks: [SegmentWriter.LocatedMark]
+    /// The log in front of it, nil if there is none, and its position.
+    var journal: JournalAnchor?
   }
 
   /// Creates the empty file: SQLite would make it readable by everyone. SQLite gives the files beside it the same mode.
@@ -65,6 +67,8 @@ struct NextSegment: Sendable {
     update.bind(2, content.trimmedBelow)
     update.bind(3, content.nextStreamID)
     try update.run()
+    try database.execute("DELETE FROM journal")
+    if let anchor = content.journal { try SegmentWriter.write(anchor, database) }
     for table in ["streams WHERE id", "marks WHERE stream", "removals WHERE stream"] {
       let delete = try database.prepare("DELETE FROM \(table) = ?1")
       for stream in deleted {

@@ -223,17 +223,19 @@ final class SegmentRollover: UpkeepJob {
 
   /// Between two transactions: brings the prepared file up to date and makes it the active segment.
   ///
+  /// - Parameter anchor: the log in front of the segments; everything in it so far is in the active segment.
   /// - Returns: nil if the disk is full; the active segment stays in use and grows.
   /// - Throws: what stops the store.
-  func take(_ next: NextSegment, now: Int64) throws(StoreError) -> SegmentWriter? {
+  func take(_ next: NextSegment, now: Int64, anchor: JournalAnchor?) throws(StoreError) -> SegmentWriter? {
     let changes = preparation.withLock { preparation -> Changes in
       defer { preparation = .none }
       guard case .ready(_, let changes) = preparation else { return Changes() }
       return changes
     }
     do throws(StoreError) {
-      try directory.update(
-        next, content(Array(changes.streams.values), changes.marks, now), deleted: changes.deletedStreams)
+      var content = content(Array(changes.streams.values), changes.marks, now)
+      content.journal = anchor
+      try directory.update(next, content, deleted: changes.deletedStreams)
       let following = try directory.begin(next)
       requested.withLock { $0 = nil }
       return following

@@ -3,9 +3,10 @@ internal import LogsDisk
 /// The tables of a segment file (`spec/storage.md`, section 3).
 enum SegmentSchema {
   /// Format 1 has no `run_index`; a segment of that format stays in use as it is. Formats 1 and 2 have no `removals`
-  /// and no `next_stream`; `upgrade` adds them when they are needed.
-  static let format: Int64 = 3
+  /// and no `next_stream`, formats 1 to 3 no `journal`; the upgrades add them when they are needed.
+  static let format: Int64 = 4
   static let removalsFormat: Int64 = 3
+  static let journalFormat: Int64 = 4
   /// `PRAGMA application_id`: "LOGS".
   static let applicationID: Int64 = 0x4c4f_4753
   /// 4 KiB is 10 % faster for tiny commits, 16 KiB 40 % faster for bulk.
@@ -67,6 +68,7 @@ enum SegmentSchema {
       PRIMARY KEY(stream, producer, slot)
     ) WITHOUT ROWID;
     \(removals);
+    \(journal);
     """
 
   private static let removals = """
@@ -80,13 +82,18 @@ enum SegmentSchema {
     ) WITHOUT ROWID
     """
 
+  private static let journal = "CREATE TABLE IF NOT EXISTS journal(id BLOB NOT NULL, position INTEGER NOT NULL)"
+
   /// Makes a segment of an earlier format one that can say what was removed. Earlier versions of the program, which
   /// would show what is gone, refuse it from then on.
-  static let upgrade = """
+  static let removalsUpgrade = """
     \(removals);
     ALTER TABLE segment ADD COLUMN next_stream INTEGER NOT NULL DEFAULT 1;
-    PRAGMA user_version=\(format)
+    PRAGMA user_version=\(removalsFormat)
     """
+
+  /// The same for what is in front of it, which earlier versions would not look for. It can say what was removed.
+  static let journalUpgrade = "\(journal); PRAGMA user_version=\(journalFormat)"
 
   /// The table that finds the rows of a segment that is not sealed, up to `segment.indexed_through`.
   static let runIndex = "run_index"

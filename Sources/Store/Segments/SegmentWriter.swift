@@ -1,10 +1,12 @@
 internal import LogsDisk
 internal import LogsWire
+internal import Synchronization
 
 /// The one connection that writes and checkpoints the active segment.
 ///
 /// Invariant behind `@unchecked Sendable`: it is used by one thread at a time, first the one that opens the store, then
-/// whichever has the writer, then the one that seals the segment.
+/// whichever has the writer or, behind it, the applier, then the one that seals the segment. What both look at is
+/// atomic; all else that is not about the connection is the writer's.
 final class SegmentWriter: @unchecked Sendable {
   let segment: Segment
   let database: WALDatabase
@@ -23,16 +25,26 @@ final class SegmentWriter: @unchecked Sendable {
   /// About the size of the segment.
   private(set) var byteCount: Int
   /// Whether a reader that stays keeps the WAL from being emptied.
-  var isWalHeld = false
+  var isWalHeld: Bool {
+    get { walIsHeld.load(ordering: .relaxed) }
+    set { walIsHeld.store(newValue, ordering: .relaxed) }
+  }
+  private let walIsHeld = Atomic(false)
   private(set) var isEmpty: Bool
   /// The highest `id` in `runs`; rows are only added, so that SQLite gives the next row the next one.
-  private(set) var lastRow: Int64
+  var lastRow: Int64 { rowCount.load(ordering: .relaxed) }
+  private let rowCount: Atomic<Int64>
   /// Batches whose marks are not in the table yet.
   private(set) var unstoredBatchCount = 0
   /// The format that the segment has now.
   private(set) var format: Int64
   /// The highest `id` in `run_index`; nil in a segment of format 1, whose rows have had an index from the start.
-  private(set) var indexedThrough: Int64?
+  var indexedThrough: Int64? {
+    let row = indexedRow.load(ordering: .relaxed)
+    return row == Self.noIndex ? nil : row
+  }
+  private let indexedRow: Atomic<Int64>
+  private static let noIndex = Int64.min
 
   /// Opens a segment in WAL mode, which recovers what a crash has left in its WAL. No other file is written to.
   ///
@@ -58,11 +70,11 @@ final class SegmentWriter: @unchecked Sendable {
     createdAt = try database.integer("SELECT created FROM segment")
     format = try database.integer("PRAGMA user_version")
     byteCount = Int(try database.integer("PRAGMA page_count")) * SegmentSchema.pageByteCount
-    lastRow = try database.integer("SELECT max(id) FROM runs")
+    let lastRow = try database.integer("SELECT max(id) FROM runs")
+    rowCount = Atomic(lastRow)
     isEmpty = lastRow == 0
-    if try SegmentSchema.has(SegmentSchema.runIndex, database.connection) {
-      indexedThrough = try database.integer("SELECT indexed_through FROM segment")
-    }
+    let hasIndex = try SegmentSchema.has(SegmentSchema.runIndex, database.connection)
+    indexedRow = Atomic(hasIndex ? try database.integer("SELECT indexed_through FROM segment") : Self.noIndex)
   }
 
   /// Rows are only added, and numbered from 1.
@@ -91,20 +103,50 @@ final class SegmentWriter: @unchecked Sendable {
       if indexesRuns { try database.execute(SegmentSchema.indexRunsText) }
       try write(draft)
     }
-    if indexesRuns { indexedThrough = lastRow }
+    if indexesRuns { noteIndexed() }
     if marks != nil { unstoredBatchCount = 0 }
+    noteRows(draft)
     note(draft)
   }
 
-  private func note(_ draft: GroupDraft) {
+  private func noteRows(_ draft: GroupDraft) { addRows(draft.streams.reduce(0) { $0 + $1.runs.count }) }
+
+  private func addRows(_ count: Int) { rowCount.wrappingAdd(Int64(count), ordering: .relaxed) }
+
+  private func noteIndexed() { indexedRow.store(lastRow, ordering: .relaxed) }
+
+  /// Counts what is in the segment or soon will be.
+  func note(_ draft: GroupDraft) {
     isEmpty = false
     unstoredBatchCount += draft.stored.count
     for stream in draft.streams {
-      for run in stream.runs {
-        lastRow += 1
-        byteCount += run.batches.count + run.producers.count + Self.rowByteCount
-      }
+      for run in stream.runs { byteCount += run.batches.count + run.producers.count + Self.rowByteCount }
     }
+  }
+
+  func noteFormat(_ format: Int64) { self.format = format }
+
+  /// Adds what came through the log in front of the segment, and notes up to where that is.
+  ///
+  /// - Parameters:
+  ///   - indexesRuns: whether it is time to bring the index up to date, with the rows before these.
+  ///   - isSynced: whether it has to be durable. Otherwise a later transaction, or a sync of the WAL, makes it so.
+  func apply(
+    _ rows: GroupRows, through position: UInt64, indexesRuns: Bool, isSynced: Bool
+  ) throws(SQLiteError) {
+    try database.transact(isSynced: isSynced) { () throws(SQLiteError) in
+      if indexesRuns { try database.execute(SegmentSchema.indexRunsText) }
+      for stream in rows.streams {
+        Self.bind(insertStream, stream)
+        try insertStream.run()
+      }
+      for row in rows.rows { try row.insert(with: insertRun) }
+      let update = try database.prepare("UPDATE journal SET position = ?1")
+      update.bind(1, bits: position)
+      try update.run()
+    }
+    if indexesRuns { noteIndexed() }
+    addRows(rows.rows.count)
   }
 
   /// Brings the table of marks up to date in a transaction of its own.
@@ -129,7 +171,7 @@ final class SegmentWriter: @unchecked Sendable {
   ///   - deleted: a stream that is gone.
   func commit(changed: [StreamInfo], deleted: StreamInfo? = nil, _ draft: GroupDraft? = nil) throws(SQLiteError) {
     try database.transact { () throws(SQLiteError) in
-      if format < SegmentSchema.removalsFormat { try database.execute(SegmentSchema.upgrade) }
+      if format < SegmentSchema.removalsFormat { try database.execute(SegmentSchema.removalsUpgrade) }
       let removals = try RemovalStatements(database.connection)
       for stream in changed { try removals.write(stream) }
       if let deleted {
@@ -143,7 +185,10 @@ final class SegmentWriter: @unchecked Sendable {
       if let draft { try write(draft) }
     }
     format = max(format, SegmentSchema.removalsFormat)
-    if let draft { note(draft) }
+    if let draft {
+      noteRows(draft)
+      note(draft)
+    }
   }
 
   /// Counts batches found at the start whose marks are not in the table.

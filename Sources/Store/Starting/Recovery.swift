@@ -8,6 +8,8 @@ struct Recovery {
   struct Result {
     var directory: StoreDirectory
     var active: SegmentWriter
+    /// What is in front of it, if anything.
+    var journal: CommitJournal?
     var streams: [StreamInfo]
     /// No stream has had this id or a higher one.
     var nextStreamID: Int64
@@ -77,6 +79,7 @@ struct Recovery {
     }
     let (active, trimmedBelow) = try open(segment, storeFile)
     try removeTrimmed(below: trimmedBelow, names)
+    let journal = try journal(storeFile.id, active, wasClean: wasClean)
     var (streams, nextStreamID, latestReceived) = try streams(of: active, checksLast: !wasClean)
     if isCopy, !streams.isEmpty {
       streams = try replaceIncarnations(streams, active)
@@ -91,8 +94,9 @@ struct Recovery {
       try storeFile.save(paths, files)
     }
     return Result(
-      directory: StoreDirectory(configuration, paths, storeFile, listing), active: active, streams: streams,
-      nextStreamID: nextStreamID, latestReceived: latestReceived, closing: closing, missingCount: missingCount,
+      directory: StoreDirectory(configuration, paths, storeFile, listing), active: active, journal: journal,
+      streams: streams, nextStreamID: nextStreamID, latestReceived: latestReceived, closing: closing,
+      missingCount: missingCount,
       needsCheck: !wasClean)
   }
 
@@ -110,11 +114,17 @@ struct Recovery {
     let directory = StoreDirectory(configuration, paths, storeFile, SegmentListing())
     let content = NextSegment.Content(
       createdAt: configuration.now(), trimmedBelow: 1, nextStreamID: 1, streams: [], marks: [])
-    let next = try directory.prepareSegment(1, content)
+    let active = try directory.begin(try directory.prepareSegment(1, content))
     return Result(
-      directory: directory, active: try directory.begin(next), streams: [], nextStreamID: 1, latestReceived: nil,
-      closing: [],
-      missingCount: 0, needsCheck: false, isNew: true)
+      directory: directory, active: active, journal: try journal(storeFile.id, active, wasClean: true), streams: [],
+      nextStreamID: 1, latestReceived: nil, closing: [], missingCount: 0, needsCheck: false, isNew: true)
+  }
+
+  private func journal(
+    _ store: InstanceID, _ active: SegmentWriter, wasClean: Bool
+  ) throws(StoreError) -> CommitJournal? {
+    try JournalRecovery(configuration: configuration, paths: paths, store: store, active: active, wasClean: wasClean)
+      .run()
   }
 
   // MARK: files

@@ -25,8 +25,6 @@ final class Writer: @unchecked Sendable {
     var commitTimeMax: Int64 = 0
     var commitTimes = TimeHistogram()
     var syncTimes = TimeHistogram()
-    var checkpointCount = 0
-    var checkpointTime: Int64 = 0
     var walByteCount = 0
     var activeByteCount = 0
   }
@@ -41,13 +39,14 @@ final class Writer: @unchecked Sendable {
   let retention: Retention
   let counts = Mutex(Counts())
   private(set) var active: SegmentWriter
+  /// What small groups go through; nil if all go to the segment at once.
+  let applier: Applier?
+  let checkpointer: Checkpointer
   private var clock: ClockWatch
   private var slowSyncs: SlowSyncs
   /// Whether a full disk or a lock made the last transaction fail.
   private var hasObstacle = false
   /// Times of the monotonic clock.
-  private var nextPatienceAt: Int64 = 0
-  private var nextCheckpointAt: Int64 = 0
   private var nextRollAt: Int64 = 0
   private var nextTrimAt: Int64 = 0
   /// The recent average time of a commit, failed ones included, in nanoseconds.
@@ -58,21 +57,14 @@ final class Writer: @unchecked Sendable {
   /// How many streams there may be.
   let streamCountMax: Atomic<Int>
 
-  /// Readers that stay in old parts of the WAL let it grow to this many times its maximum before the writer waits for
-  /// them.
-  private static let walPatienceFactor = 16
-  private static let walPatience = Duration.milliseconds(100)
-  /// How long the writer goes on before it waits again for a reader that stayed.
-  private static let walPatienceInterval = Duration.seconds(10)
-  /// How long to wait after a checkpoint that failed on a full disk.
-  private static let checkpointRetryInterval = Duration.seconds(5)
   /// How long to wait with a rollover when the marks that go before it found no space.
   private static let rollRetryInterval = Duration.seconds(1)
-  /// An idle writer checkpoints a WAL of this fraction of its maximum.
-  private static let idleWalDivisor = 4
   /// How often an idle writer checks the age of the segment.
   private static let idleInterval = Duration.seconds(30)
   private static let retryAfterMilliseconds: UInt32 = 1000
+  /// With an applier the marks may lag this many times further behind: their transaction waits until all is applied,
+  /// and appends with it.
+  private static let appliedMarkLagFactor = 4
   /// Up to this size, what waits is committed by the thread that brought it; more is left to the writer's thread, which
   /// has nothing else to do.
   private static let leadByteCountMax = 64 << 10
@@ -81,7 +73,8 @@ final class Writer: @unchecked Sendable {
 
   init(
     _ configuration: StoreConfiguration, sink: any StoreSink, queue: WriterQueue, catalog: Catalog, tail: TailCache,
-    rollover: SegmentRollover, upkeep: Upkeep, retention: Retention, active: SegmentWriter, lastReceived: Int64
+    rollover: SegmentRollover, upkeep: Upkeep, retention: Retention, active: SegmentWriter, applier: Applier?,
+    lastReceived: Int64
   ) {
     self.configuration = configuration
     self.sink = sink
@@ -92,6 +85,8 @@ final class Writer: @unchecked Sendable {
     self.upkeep = upkeep
     self.retention = retention
     self.active = active
+    self.applier = applier
+    checkpointer = applier?.checkpointer ?? Checkpointer(configuration)
     streamCountMax = Atomic(configuration.streamCountMax)
     mayLead = Atomic(configuration.leadCommitTimeMax > .zero)
     clock = ClockWatch(stepMax: configuration.clockStepMax, latest: lastReceived)
@@ -119,12 +114,15 @@ final class Writer: @unchecked Sendable {
   ///
   /// - Parameter failed: called with what stops the store, before anybody else can have the writer.
   func lead(failed: (StoreError) -> Void) {
-    let byteCountMax = mayLead.load(ordering: .relaxed) ? Self.leadByteCountMax : 0
+    var byteCountMax = mayLead.load(ordering: .relaxed) ? Self.leadByteCountMax : 0
+    // To wait for room is left to the writer's thread.
+    if let applier, !applier.hasRoom(for: CommitJournal.recordByteCountMax) { byteCountMax = 0 }
     guard let group = queue.lead(byteCountMax: byteCountMax) else { return }
     do throws(StoreError) {
       try commit(group)
       queue.giveBack(
-        needsMaintenance: isCheckpointDue(isIdle: true) || rollover.isStepDue(active, now: configuration.now()))
+        needsMaintenance: applier == nil && checkpointer.isDue(active, isIdle: true)
+          || rollover.isStepDue(active, now: configuration.now()))
     } catch {
       // This refuses everything that waits; the writer's thread finds nothing but its end.
       failed(error)
@@ -136,28 +134,31 @@ final class Writer: @unchecked Sendable {
   private func noteTime(_ time: Int64) {
     recentCommitTime += (time - recentCommitTime) / Self.recentCommitDivisor
     let isQuick = max(recentCommitTime, time) <= configuration.leadCommitTimeMax.nanoseconds
-    let lags =
-      active.unstoredBatchCount >= configuration.markLagCountMax
-      || active.unindexedRunCount >= configuration.indexLagCountMax
+    // The applier brings the index up to date.
+    let lags = areMarksDue || applier == nil && active.unindexedRunCount >= configuration.indexLagCountMax
     mayLead.store(isQuick && !lags && !hasObstacle, ordering: .relaxed)
   }
 
   // MARK: a group
+
+  /// Whether the table of marks lags so far behind that the next transaction brings it up to date.
+  private var areMarksDue: Bool {
+    let factor = applier == nil ? 1 : Self.appliedMarkLagFactor
+    return active.unstoredBatchCount >= configuration.markLagCountMax * factor
+  }
 
   private func commit(_ group: WriterQueue.Group) throws(StoreError) {
     var draft = GroupDraft(group, catalog: catalog, context: context(obstacle: retentionObstacle(group)))
     if !draft.isEmpty {
       let start = SystemClock.monotonic()
       defer { noteTime(SystemClock.monotonic() - start) }
-      let marks = active.unstoredBatchCount >= configuration.markLagCountMax ? unstoredMarks : nil
+      #if PLANTED_BUGS
+        if PlantedBug.planted == .ackBeforeCommit { PlantedBug.answer(draft.replies, sink) }
+      #endif
+      let isTaken = try takeAhead(draft, group)
       do throws(SQLiteError) {
-        #if PLANTED_BUGS
-          if PlantedBug.planted == .ackBeforeCommit { PlantedBug.answer(draft.replies, sink) }
-        #endif
-        let indexesRuns = active.unindexedRunCount >= configuration.indexLagCountMax
-        try active.commit(draft, marks: marks, indexesRuns: indexesRuns)
-        if marks != nil { queue.noteMarksStored(in: active.segment.number) }
-        note(draft, time: SystemClock.monotonic() - start)
+        if !isTaken { try commitHere(draft) }
+        note(draft, time: SystemClock.monotonic() - start, wasTaken: isTaken)
         if hasObstacle {
           hasObstacle = false
           configuration.log(.notice("appends are taken again"))
@@ -173,6 +174,47 @@ final class Writer: @unchecked Sendable {
       }
     }
     publish(draft, group)
+  }
+
+  /// Has the applier take a small group.
+  ///
+  /// - Returns: false if it has to be committed to the segment here.
+  private func takeAhead(_ draft: GroupDraft, _ group: WriterQueue.Group) throws(StoreError) -> Bool {
+    guard let applier, !areMarksDue else { return false }
+    do throws(StoreError) {
+      guard try applier.take(GroupRows(draft)) else { return false }
+    } catch {
+      refuse(group, error)
+      throw error
+    }
+    active.note(draft)
+    return true
+  }
+
+  private func commitHere(_ draft: GroupDraft) throws(SQLiteError) {
+    let storesMarks = areMarksDue
+    try transact { () throws(SQLiteError) in
+      try active.commit(
+        draft, marks: storesMarks ? unstoredMarks : nil,
+        indexesRuns: active.unindexedRunCount >= configuration.indexLagCountMax)
+    }
+    if storesMarks { queue.noteMarksStored(in: active.segment.number) }
+  }
+
+  /// Calls `body`, which changes the active segment in one transaction, when everything before it is in the segment and
+  /// nobody else uses it.
+  ///
+  /// - Parameter isIndependent: whether it may come before what is not in the segment yet, if that is in the way.
+  func transact(isIndependent: Bool = false, _ body: () throws(SQLiteError) -> Void) throws(SQLiteError) {
+    guard let applier else { return try body() }
+    var isSynced = false
+    do throws(SQLiteError) { try applier.own() } catch {
+      guard isIndependent, error.meansNothingStored else { throw error }
+      applier.ownAsItIs()
+    }
+    defer { applier.disown(active, isSynced: isSynced) }
+    try body()
+    isSynced = true
   }
 
   func retentionObstacle(_ group: WriterQueue.Group) -> Refusal? {
@@ -266,11 +308,12 @@ final class Writer: @unchecked Sendable {
     }
   }
 
-  private func note(_ draft: GroupDraft, time: Int64) {
+  /// - Parameter wasTaken: whether it is durable in the log in front of the segment.
+  private func note(_ draft: GroupDraft, time: Int64, wasTaken: Bool) {
     var byteCount = 0
     for stream in draft.streams { for run in stream.runs { byteCount += run.batches.count } }
     retention.noteStored(byteCount)
-    let syncTime = active.database.lastSyncTime
+    let syncTime = wasTaken ? time : active.database.lastSyncTime
     if let line = slowSyncs.note(syncTime, now: SystemClock.monotonic()) { configuration.log(line) }
     counts.withLock { counts in
       counts.commitCount += 1
@@ -294,50 +337,11 @@ final class Writer: @unchecked Sendable {
     try rollIfDue()
   }
 
-  private func isCheckpointDue(isIdle: Bool) -> Bool {
-    let limit = isIdle ? configuration.walByteCountMax / Self.idleWalDivisor : configuration.walByteCountMax
-    return active.database.pendingWalByteCount > limit && SystemClock.monotonic() >= nextCheckpointAt
-  }
-
+  /// Without an applier, which checkpoints behind the writer.
   private func checkpoint(isIdle: Bool) throws(StoreError) {
-    guard isCheckpointDue(isIdle: isIdle) else { return }
-    let limit = configuration.walByteCountMax
-    let start = SystemClock.monotonic()
-    do throws(SQLiteError) {
-      try active.database.checkpoint()
-      // A reader that stays long keeps the WAL from starting over. Beyond the limit, wait for it.
-      if active.database.walByteCount > limit * Self.walPatienceFactor, start >= nextPatienceAt {
-        let isEmptied = try active.database.truncateWal(timeout: Self.walPatience)
-        if !isEmptied {
-          nextPatienceAt = SystemClock.monotonic() &+ Self.walPatienceInterval.nanoseconds
-          noteHeldWal()
-        }
-      }
-    } catch {
-      // A full disk, or a lock: the WAL keeps everything until a later checkpoint.
-      guard error.isDiskFull || error.isBusy else { throw StoreError(error, while: "checkpoint") }
-      configuration.log(.retry("\(StoreError(error, while: "checkpoint")); tried again later"))
-      nextCheckpointAt = start &+ Self.checkpointRetryInterval.nanoseconds
-    }
-    counts.withLock { counts in
-      counts.checkpointCount += 1
-      counts.checkpointTime += SystemClock.monotonic() - start
-      counts.walByteCount = active.database.walByteCount
-    }
-  }
-
-  /// Begins the next segment, which has a WAL of its own. Such readers are other programs: this process's are gone
-  /// within milliseconds.
-  private func noteHeldWal() {
-    if active.isWalHeld { return }
-    active.isWalHeld = true
-    configuration.log(
-      .warn(
-        """
-        another program reads \(active.segment.path) in one long transaction, so that its WAL has grown to \
-        \(active.database.walByteCount >> 20) MiB and cannot be emptied; the next segment begins. Keep such \
-        transactions short, or read a copy
-        """))
+    guard applier == nil, checkpointer.isDue(active, isIdle: isIdle) else { return }
+    do throws(SQLiteError) { try checkpointer.run(active) } catch { throw StoreError(error, while: "checkpoint") }
+    noteSizes()
   }
 
   private func rollIfDue() throws(StoreError) {
@@ -347,17 +351,41 @@ final class Writer: @unchecked Sendable {
     case .take(let next):
       guard SystemClock.monotonic() >= nextRollAt else { return }
       // The marks first: once the segment is no longer active, nobody looks for marks in its rows.
-      guard try storeMarks() else { return }
+      guard try storeMarks(), try bringUpToDate() else { return }
+      defer { applier?.disown(active, isSynced: true) }
       let complete = active
       complete.segment.byteCount = complete.byteCount
       let completeByteCount = complete.byteCount + complete.database.walByteCount
-      guard let following = try rollover.take(next, now: configuration.now()) else { return }
+      guard let following = try rollover.take(next, now: configuration.now(), anchor: applier?.anchor) else { return }
       active = following
       retention.noteComplete(byteCount: completeByteCount)
       noteSizes()
       configuration.log(.upkeep("segment \(following.segment.number) is active"))
       upkeep.add(Sealing(complete))
     }
+  }
+
+  /// Puts everything taken into the active segment, so that it is durable there, and has the segment from then on.
+  ///
+  /// - Returns: false when the disk is full or locked.
+  private func bringUpToDate() throws(StoreError) -> Bool {
+    guard let applier else { return true }
+    do throws(SQLiteError) {
+      try applier.own()
+    } catch {
+      guard error.meansNothingStored else { throw StoreError(error, while: "append to") }
+      nextRollAt = SystemClock.monotonic() &+ Self.rollRetryInterval.nanoseconds
+      return false
+    }
+    do throws(SQLiteError) {
+      try active.apply(GroupRows(), through: applier.log.end, indexesRuns: false, isSynced: true)
+    } catch {
+      applier.disown(active, isSynced: false)
+      guard error.meansNothingStored else { throw StoreError(error, while: "append to") }
+      nextRollAt = SystemClock.monotonic() &+ Self.rollRetryInterval.nanoseconds
+      return false
+    }
+    return true
   }
 
   /// Records what retention has planned, and tells readers. After that the files may go.
@@ -397,7 +425,7 @@ final class Writer: @unchecked Sendable {
   private func record(while action: String, _ body: () throws(SQLiteError) -> Void) throws(StoreError) -> Bool {
     for isRetry in [false, true] {
       do throws(SQLiteError) {
-        try body()
+        try transact(isIndependent: true, body)
         return true
       } catch {
         guard error.meansNothingStored else { throw StoreError(error, while: action) }
@@ -422,7 +450,7 @@ final class Writer: @unchecked Sendable {
   private func storeMarks() throws(StoreError) -> Bool {
     guard active.unstoredBatchCount > 0 else { return true }
     do throws(SQLiteError) {
-      try active.commit(marks: unstoredMarks)
+      try transact { () throws(SQLiteError) in try active.commit(marks: unstoredMarks) }
     } catch {
       guard error.meansNothingStored else { throw StoreError(error, while: "write marks to") }
       configuration.log(.retry("\(StoreError(error, while: "write marks to")); tried again later"))
@@ -434,12 +462,17 @@ final class Writer: @unchecked Sendable {
   }
 
   /// Leaves the active segment with all marks and without a WAL.
+  ///
+  /// - Throws: also when something acknowledged is in the journal only.
   func close() throws(StoreError) {
     _ = try storeMarks()
     do throws(SQLiteError) {
-      if try active.database.truncateWal(timeout: Self.walPatience) { active.database.allowWalRemoval() }
+      try transact { () throws(SQLiteError) in
+        if try active.database.truncateWal(timeout: Checkpointer.walPatience) { active.database.allowWalRemoval() }
+      }
     } catch {
       guard error.isDiskFull || error.isBusy else { throw StoreError(error, while: "checkpoint") }
+      if applier?.isBehind == true { throw StoreError(error, while: "append to") }
     }
   }
 }

@@ -1,0 +1,313 @@
+internal import LogsDisk
+internal import LogsSystem
+internal import Synchronization
+
+/// Takes groups into the log in front of the segments, and applies them to the active segment behind the writer, in
+/// larger transactions.
+///
+/// The active segment's connection is used by one thread at a time: by this thread, or by the writer between `own` and
+/// `disown`, when everything taken has been applied.
+///
+/// What was taken is in the segment's file at most `lingerTime` later. A reader that needs it before waits for it with
+/// `catchUp`, so that nobody else has to know of what is not applied yet.
+final class Applier: Sendable {
+  fileprivate struct State {
+    var waiting: [GroupRows] = []
+    var byteCount = 0
+    /// The positions behind what was taken, what is in the segment, and what a power loss cannot take from it.
+    var taken: UInt64
+    var applied: UInt64
+    var durable: UInt64
+    /// Somebody waits until everything before this is applied.
+    var wanted: UInt64 = 0
+    var isBusy = false
+    var isOwned = false
+    var isClosing = false
+    /// Why nothing can be applied for now.
+    var obstacle: SQLiteError?
+    /// What has stopped the store.
+    var failure: SQLiteError?
+    /// Whether what waits has waited long enough.
+    var hasLingered = false
+    /// Nil once the thread has ended.
+    var active: SegmentWriter?
+  }
+
+  fileprivate enum Order {
+    case apply([GroupRows], through: UInt64, SegmentWriter)
+    case checkpoint(SegmentWriter)
+    /// Little waits, and more may come.
+    case linger(Duration)
+    case end
+  }
+
+  let log: any CommitLog
+  /// The log's id, as the active segment names it.
+  let id: JournalAnchor.ID
+  private let ringByteCount: UInt64
+  private let configuration: StoreConfiguration
+  private let monitor: Monitor<State>
+  /// Whether something that was taken is not applied, for readers in a hurry.
+  private let lags = Atomic(false)
+  private let durable: Atomic<UInt64>
+  let checkpointer: Checkpointer
+  private let failed: @Sendable (StoreError) -> Void
+
+  /// So many bytes are applied without waiting for more.
+  fileprivate static let applyByteCountMin = 256 << 10
+  fileprivate static let lingerTime = Duration.milliseconds(20)
+  fileprivate static let retryInterval = Duration.seconds(1)
+  /// How long a reader waits for what cannot be applied for now.
+  private static let patience = Duration.seconds(5)
+  /// The segment's WAL is synced when this part of the log is still needed only because it is not.
+  private static let syncDivisor: UInt64 = 4
+
+  /// - Parameter position: the position behind everything in `active`, all of which is durable.
+  init(
+    _ configuration: StoreConfiguration, log: any CommitLog, id: JournalAnchor.ID, ringByteCount: Int,
+    active: SegmentWriter, failed: @escaping @Sendable (StoreError) -> Void
+  ) {
+    self.configuration = configuration
+    self.log = log
+    self.id = id
+    self.ringByteCount = UInt64(ringByteCount)
+    self.failed = failed
+    checkpointer = Checkpointer(configuration)
+    durable = Atomic(log.end)
+    monitor = Monitor(State(taken: log.end, applied: log.end, durable: log.end, active: active))
+  }
+
+  var isBehind: Bool { lags.load(ordering: .acquiring) }
+
+  // MARK: for the thread that has the writer
+
+  /// What a segment begins with when everything so far is in those before it.
+  var anchor: JournalAnchor { JournalAnchor(id: id, position: log.end) }
+
+  /// Whether groups of this many bytes are most likely taken.
+  func hasRoom(for byteCount: Int) -> Bool {
+    log.place(of: byteCount, keeping: durable.load(ordering: .relaxed)) != nil
+  }
+
+  /// Makes a group durable; it is applied later.
+  ///
+  /// - Returns: false if there is no room, or an obstacle: `own` the segment and commit it there.
+  /// - Throws: what stops the store. The group may be durable or not.
+  func take(_ rows: GroupRows) throws(StoreError) -> Bool {
+    let byteCount = CommitJournal.byteCount(of: rows)
+    guard let place = log.place(of: byteCount, keeping: durable.load(ordering: .relaxed)) else { return false }
+    guard monitor.withLock({ $0.obstacle == nil && $0.failure == nil }) else { return false }
+    try log.append(rows, at: place)
+    let wakes = monitor.withLock { state in
+      lags.store(true, ordering: .releasing)
+      let wasEmpty = state.waiting.isEmpty
+      let wasSmall = state.byteCount < Self.applyByteCountMin
+      state.waiting.append(rows)
+      state.byteCount += rows.byteCount
+      state.taken = place.upperBound
+      return wasEmpty || wasSmall && state.byteCount >= Self.applyByteCountMin
+    }
+    if wakes { monitor.signal() }
+    return true
+  }
+
+  /// Gives the caller the active segment, once everything taken has been applied.
+  ///
+  /// - Throws: why it cannot be applied.
+  func own() throws(SQLiteError) {
+    let outcome = monitor.withLock { state in
+      state.wanted = state.taken
+      return state.own()
+    }
+    if let outcome { return try outcome.get() }
+    monitor.signal()
+    // A wait without a timeout ends with a result.
+    try monitor.wait { $0.own() }?.get()
+  }
+
+  /// Gives the caller the active segment, whatever is not applied: for what does not depend on it.
+  func ownAsItIs() {
+    _ = monitor.wait { state -> Bool? in
+      if state.isBusy { return nil }
+      state.isOwned = true
+      return true
+    }
+  }
+
+  /// Gives the segment back.
+  ///
+  /// - Parameters:
+  ///   - active: the segment that is active from now on.
+  ///   - isSynced: whether everything in it is durable now.
+  func disown(_ active: SegmentWriter, isSynced: Bool) {
+    monitor.withLock { state in
+      state.isOwned = false
+      state.active = active
+      if isSynced { state.durable = state.applied }
+      durable.store(state.durable, ordering: .relaxed)
+    }
+    monitor.signal()
+  }
+
+  // MARK: for readers
+
+  /// Waits until everything that was acknowledged before is in the active segment.
+  func catchUp() throws(SQLiteError) {
+    guard isBehind else { return }
+    let goal = monitor.withLock { state in
+      state.wanted = max(state.wanted, state.taken)
+      return state.taken
+    }
+    monitor.signal()
+    let isReached = monitor.wait(timeout: Self.patience) { state -> Bool? in
+      if state.applied >= goal { return true }
+      return state.failure == nil ? nil : false
+    }
+    if isReached != true {
+      throw SQLiteError(
+        code: SQLiteError.busyCode, text: "what was acknowledged last cannot be read yet: \(problem)",
+        path: configuration.directory, systemError: 0)
+    }
+  }
+
+  private var problem: String { monitor.withLock { ($0.failure ?? $0.obstacle)?.text ?? "the disk is too slow" } }
+
+  // MARK: the thread
+
+  /// Applies until it is closed, or the store has failed.
+  func run() {
+    while true {
+      let order: Order? = monitor.wait { $0.order(checkpointer) }
+      switch order {
+      case .apply(let groups, let position, let active): apply(groups, through: position, active)
+      case .checkpoint(let active): checkpoint(active)
+      case .linger(let time):
+        _ = monitor.wait(timeout: time) { state -> Bool? in state.isPressed ? true : nil }
+        monitor.withLock { $0.hasLingered = true }
+      // A wait without a timeout ends with a result.
+      case .end, nil: return
+      }
+    }
+  }
+
+  /// Applies what was taken, unless something is in the way, and ends the thread.
+  func close() {
+    monitor.withLock { $0.isClosing = true }
+    monitor.signal()
+  }
+
+  /// Lets go of the segment, which can then be closed. The thread has ended.
+  func release() { monitor.withLock { $0.active = nil } }
+
+  private func apply(_ groups: [GroupRows], through position: UInt64, _ active: SegmentWriter) {
+    do throws(SQLiteError) {
+      try active.apply(
+        GroupRows(joining: groups), through: position,
+        indexesRuns: active.unindexedRunCount >= configuration.indexLagCountMax, isSynced: false)
+    } catch {
+      return obstruct(error, groups)
+    }
+    let (hadObstacle, isSyncDue) = monitor.withLock { state in
+      defer { state.obstacle = nil }
+      state.applied = position
+      if state.waiting.isEmpty { lags.store(false, ordering: .releasing) }
+      let isSyncDue = state.taken - state.durable > ringByteCount / Self.syncDivisor
+      state.isBusy = isSyncDue
+      return (state.obstacle != nil, isSyncDue)
+    }
+    monitor.signal()
+    if hadObstacle { configuration.log(.notice("what was acknowledged last is in its segment now")) }
+    if isSyncDue { sync(active, through: position) }
+  }
+
+  /// Makes what was applied durable, so that the log may go on over it.
+  private func sync(_ active: SegmentWriter, through position: UInt64) {
+    do throws(FileError) {
+      try configuration.fileSystem.synchronize(file: active.segment.path + "-wal")
+    } catch {
+      return stop(SQLiteError(failedSync: error.text, path: error.path, systemError: error.code), while: "sync")
+    }
+    monitor.withLock { state in
+      state.isBusy = false
+      state.durable = position
+      durable.store(position, ordering: .relaxed)
+    }
+    monitor.signal()
+  }
+
+  /// Puts back what could not be applied, or stops the store.
+  private func obstruct(_ error: SQLiteError, _ groups: [GroupRows]) {
+    guard error.meansNothingStored else { return stop(error, while: "append to") }
+    let isFirst = monitor.withLock { state in
+      defer { state.obstacle = error }
+      state.isBusy = false
+      state.putBack(groups)
+      return state.obstacle == nil
+    }
+    monitor.signal()
+    if isFirst {
+      let text = StoreError(error, while: "append to").description
+      configuration.log(
+        .error("what was acknowledged last is in the journal and cannot be put into its segment for now: \(text)"))
+    }
+  }
+
+  private func stop(_ error: SQLiteError, while action: String) {
+    monitor.withLock { state in
+      state.isBusy = false
+      state.failure = error
+    }
+    monitor.signal()
+    failed(StoreError(error, while: action))
+  }
+
+  private func checkpoint(_ active: SegmentWriter) {
+    do throws(SQLiteError) { try checkpointer.run(active) } catch { return stop(error, while: "checkpoint") }
+    monitor.withLock { $0.isBusy = false }
+    monitor.signal()
+  }
+}
+
+extension Applier.State {
+  /// What to do now, which then has the segment; nil if there is nothing.
+  fileprivate mutating func order(_ checkpointer: Checkpointer) -> Applier.Order? {
+    guard failure == nil, let active else { return .end }
+    guard !isOwned else { return nil }
+    if !waiting.isEmpty, isPressed || hasLingered {
+      defer {
+        waiting = []
+        byteCount = 0
+        hasLingered = false
+        isBusy = true
+      }
+      return .apply(waiting, through: taken, active)
+    }
+    if isClosing { return .end }
+    if checkpointer.isDue(active, isIdle: false) {
+      isBusy = true
+      return .checkpoint(active)
+    }
+    if waiting.isEmpty { return nil }
+    return .linger(obstacle == nil ? Applier.lingerTime : Applier.retryInterval)
+  }
+
+  /// Whether what waits is to be applied at once: somebody waits for it, or it is enough.
+  fileprivate var isPressed: Bool {
+    failure != nil || obstacle == nil && (wanted > applied || byteCount >= Applier.applyByteCountMin || isClosing)
+  }
+
+  fileprivate mutating func putBack(_ groups: [GroupRows]) {
+    waiting = groups + waiting
+    byteCount = waiting.reduce(0) { $0 + $1.byteCount }
+  }
+
+  fileprivate mutating func own() -> Result<Void, SQLiteError>? {
+    if let failure { return .failure(failure) }
+    guard !isBusy else { return nil }
+    if waiting.isEmpty {
+      isOwned = true
+      return .success(())
+    }
+    return obstacle.map { .failure($0) }
+  }
+}

@@ -1,0 +1,252 @@
+internal import LogsDisk
+internal import LogsSystem
+internal import LogsWire
+
+/// Brings what a crash has left in the journal into the active segment, and opens or makes the journal for what comes.
+struct JournalRecovery {
+  let configuration: StoreConfiguration
+  let paths: StorePaths
+  let store: InstanceID
+  let active: SegmentWriter
+  /// Whether the last process has put everything into the segment.
+  let wasClean: Bool
+  private var files: any FileSystem { configuration.fileSystem }
+
+  /// So much is put into the segment at once.
+  private static let transactionByteCount = 4 << 20
+
+  /// It takes at most this part of the free space.
+  private static let spaceDivisor = 8
+
+  private struct Found {
+    var header: JournalFormat.Header
+    /// The room for records.
+    var content: [UInt8]
+  }
+
+  private enum Look {
+    case missing
+    /// An empty file is how somebody says that its content is to be given up.
+    case empty
+    case unreadable(String)
+    case found(Found)
+  }
+
+  /// - Returns: the journal to go on with; nil if there is none.
+  func run() throws(StoreError) -> CommitJournal? {
+    let anchor = try anchor()
+    var kept: (header: JournalFormat.Header, end: UInt64)?
+    if let anchor, let found = try find(anchor) {
+      kept = (found.header, try replay(found, from: anchor.position))
+    }
+    try remove(paths.journalTemporary)
+    if let kept, kept.header.ringByteCount == configuration.journalRingByteCount {
+      let journal = try open(kept.header, end: kept.end)
+      if journal.fitsDevice { return journal }
+    }
+    return try make(replacing: anchor)
+  }
+
+  private func anchor() throws(StoreError) -> JournalAnchor? {
+    do throws(SQLiteError) { return try active.journalAnchor() } catch { throw StoreError(error, while: "read") }
+  }
+
+  // MARK: what is there
+
+  /// The journal that the segment names; nil if it is not there and nothing was lost with it.
+  private func find(_ anchor: JournalAnchor) throws(StoreError) -> Found? {
+    let look = try look(paths.journal)
+    if case .found(let found) = look, found.header.id == anchor.id { return found }
+    // A crash came between naming the new journal in the segment and giving it its name.
+    if case .found(let found) = try self.look(paths.journalTemporary), found.header.id == anchor.id {
+      try name()
+      return found
+    }
+    if wasClean { return nil }
+    let problem: String
+    switch look {
+    case .empty:
+      configuration.log(
+        .error(
+          "\(paths.journal) is empty: what was acknowledged in the last moments before the crash is given up"))
+      return nil
+    case .missing: problem = "is missing"
+    case .unreadable(let text): problem = text
+    case .found: problem = "is another journal than the one of \(active.segment.path)"
+    }
+    throw StoreError(
+      .damaged,
+      """
+      \(paths.journal) \(problem), and the last stop was not clean: what was acknowledged in the last moments before \
+      it may be in there alone. Put it back, or restore the data directory from a backup; to go on without it, which \
+      loses that, put an empty file in its place
+      """)
+  }
+
+  private func look(_ path: String) throws(StoreError) -> Look {
+    let content: [UInt8]
+    do throws(FileError) {
+      guard let bytes = try files.read(path) else { return .missing }
+      content = bytes
+    } catch {
+      throw StoreError(error, while: "read")
+    }
+    if content.isEmpty { return .empty }
+    do throws(JournalFormat.HeaderProblem) {
+      let header = try JournalFormat.header(of: content)
+      guard header.store == store else { return .unreadable("belongs to another store, \(header.store)") }
+      return .found(Found(header: header, content: Array(content[JournalFormat.headerByteCount...])))
+    } catch {
+      switch error {
+      case .isNoJournal: return .unreadable("is damaged, or is no journal")
+      case .isNewer(let version):
+        throw StoreError(
+          .notAStore, "\(path) has format \(version), this program knows \(JournalFormat.version); use a newer one")
+      }
+    }
+  }
+
+  // MARK: replay
+
+  /// Puts the records from `position` on into the segment.
+  ///
+  /// - Returns: the position behind the last one.
+  private func replay(_ found: Found, from position: UInt64) throws(StoreError) -> UInt64 {
+    let ring = unsafe found.content.span.bytes
+    let seed = found.header.seed
+    var position = position
+    var recordCount = 0
+    var waiting: [GroupRows] = []
+    var byteCount = 0
+    while let (rows, end) = try record(in: ring, at: position, found.header, seed) {
+      position = end
+      recordCount += 1
+      waiting.append(rows)
+      byteCount += rows.byteCount
+      if byteCount >= Self.transactionByteCount {
+        try apply(waiting, through: position)
+        (waiting, byteCount) = ([], 0)
+      }
+    }
+    try refuseDamage(behind: position, ring, found.header, seed)
+    #if PLANTED_BUGS
+      if PlantedBug.planted == .journalForgotten { waiting = [] }
+    #endif
+    if !waiting.isEmpty { try apply(waiting, through: position) }
+    if recordCount > 0 {
+      configuration.log(
+        .notice(
+          """
+          \(Figures.count(recordCount, "group", "groups")) of appends acknowledged before the crash came from the \
+          journal
+          """))
+    }
+    return position
+  }
+
+  private func apply(_ groups: [GroupRows], through position: UInt64) throws(StoreError) {
+    do throws(SQLiteError) {
+      try active.apply(GroupRows(joining: groups), through: position, indexesRuns: false, isSynced: true)
+    } catch {
+      throw StoreError(error, while: "append to")
+    }
+  }
+
+  private func record(
+    in ring: RawSpan, at position: UInt64, _ header: JournalFormat.Header, _ seed: UInt64
+  ) throws(StoreError) -> (GroupRows, end: UInt64)? {
+    guard let found = JournalFormat.next(in: ring, at: position, header, seed: seed) else { return nil }
+    do throws(WireDecodingError) {
+      var reader = ByteReader(ring.extracting(found.body))
+      return (try GroupRows(from: &reader), found.end)
+    } catch {
+      throw damage("a record before position \(found.end) passes its check and cannot be read: \(error.reason)")
+    }
+  }
+
+  /// A torn record is the last one. If there is a later one, what comes before it was acknowledged.
+  private func refuseDamage(
+    behind end: UInt64, _ ring: RawSpan, _ header: JournalFormat.Header, _ seed: UInt64
+  ) throws(StoreError) {
+    for offset in stride(from: 0, to: ring.byteCount, by: header.blockByteCount) {
+      guard let found = JournalFormat.record(in: ring, at: offset, seed: seed), found.position > end else { continue }
+      throw damage("there is no record at position \(end), and one at \(found.position)")
+    }
+  }
+
+  private func damage(_ text: String) -> StoreError {
+    StoreError(
+      .damaged,
+      """
+      \(paths.journal) is damaged: \(text). Check the disk, then restore the data directory from a backup; to go on \
+      without what it holds, put an empty file in its place
+      """)
+  }
+
+  // MARK: what comes
+
+  private func open(_ header: JournalFormat.Header, end: UInt64) throws(StoreError) -> CommitJournal {
+    do throws(FileError) {
+      let journal = try CommitJournal(paths.journal, header, end: end, files)
+      if !journal.isDirect {
+        configuration.log(
+          .upkeep("\(paths.journal) is written through the page cache: its file system has no O_DIRECT"))
+      }
+      return journal
+    } catch {
+      throw StoreError(error, while: "open")
+    }
+  }
+
+  /// Makes a new journal in place of the one there is, everything in which is in the segment.
+  ///
+  /// First the whole file under another name, then its id in the segment, then its name: whatever a crash leaves, the
+  /// journal that the segment names is there.
+  private func make(replacing anchor: JournalAnchor?) throws(StoreError) -> CommitJournal? {
+    let ringByteCount = configuration.journalRingByteCount
+    if ringByteCount == 0 {
+      if anchor != nil { try setJournal(nil) }
+      try remove(paths.journal)
+      return nil
+    }
+    var header = JournalFormat.Header(
+      store: store, id: .random(), blockByteCount: JournalFormat.headerByteCount, ringByteCount: ringByteCount)
+    do throws(FileError) {
+      if ringByteCount > (try files.space(paths.directory).free) / Self.spaceDivisor { throw .noRoom(paths.journal) }
+      try files.write(paths.journalTemporary, JournalFormat.encode(header))
+      header.blockByteCount = try files.openDurable(paths.journalTemporary).blockByteCount
+      // Written, not only reserved: the first write to a reserved block is two.
+      try files.write(
+        paths.journalTemporary, JournalFormat.encode(header) + [UInt8](repeating: 0, count: ringByteCount))
+      try files.synchronize(file: paths.journalTemporary)
+      try files.synchronize(directory: paths.directory)
+    } catch {
+      // Without a journal everything works, and small appends take longer.
+      configuration.log(.warn("\(StoreError(error, while: "make")); appends go to the segment at once"))
+      try remove(paths.journalTemporary)
+      if anchor != nil { try setJournal(nil) }
+      try remove(paths.journal)
+      return nil
+    }
+    try setJournal(JournalAnchor(id: header.id, position: 0))
+    try name()
+    return try open(header, end: 0)
+  }
+
+  private func setJournal(_ anchor: JournalAnchor?) throws(StoreError) {
+    do throws(SQLiteError) { try active.setJournal(anchor) } catch { throw StoreError(error, while: "write to") }
+  }
+
+  private func name() throws(StoreError) {
+    do throws(FileError) {
+      try files.rename(paths.journalTemporary, to: paths.journal)
+      try files.synchronize(directory: paths.directory)
+    } catch {
+      throw StoreError(error, while: "make")
+    }
+  }
+
+  private func remove(_ path: String) throws(StoreError) {
+    do throws(FileError) { try files.remove(path) } catch { throw StoreError(error, while: "remove") }
+  }
+}

@@ -1,0 +1,59 @@
+internal import Glibc
+internal import LogsDisk
+internal import LogsSystem
+
+extension StoreView {
+  private static let journalPatience = Duration.seconds(5)
+  private static let journalPauseMicroseconds: UInt32 = 5_000
+
+  /// Waits until what the directory's server has acknowledged so far is in the segments.
+  ///
+  /// - Returns: false if it does not get there: no server runs, and a start has to bring it from the journal; or the
+  ///   server cannot.
+  package func awaitJournal() throws(StoreError) -> Bool {
+    let number = try newest()
+    guard number > 0, let anchor = try anchor(of: number), let end = try journalEnd(from: anchor) else { return true }
+    let deadline = ContinuousClock.now + Self.journalPatience
+    while try isInUse(), ContinuousClock.now < deadline {
+      // A segment that is no longer the newest has everything.
+      guard try newest() == number, let now = try self.anchor(of: number), now.id == anchor.id, now.position < end
+      else {
+        return true
+      }
+      usleep(Self.journalPauseMicroseconds)
+    }
+    return false
+  }
+
+  private func anchor(of number: Int64) throws(StoreError) -> JournalAnchor? {
+    do throws(SQLiteError) {
+      return try JournalAnchor.find(in: try openSegment(number))
+    } catch {
+      throw StoreError(error, while: "read")
+    }
+  }
+
+  /// The position behind the last record, nil if there is none behind `anchor`.
+  private func journalEnd(from anchor: JournalAnchor) throws(StoreError) -> UInt64? {
+    guard try mayHaveRecord(at: anchor.position), let content = try journalContent() else { return nil }
+    let header: JournalFormat.Header
+    do throws(JournalFormat.HeaderProblem) { header = try JournalFormat.header(of: content) } catch { return nil }
+    guard header.id == anchor.id else { return nil }
+    let ring = unsafe content.span.bytes.extracting(droppingFirst: JournalFormat.headerByteCount)
+    var end = anchor.position
+    while let found = JournalFormat.next(in: ring, at: end, header, seed: header.seed) { end = found.end }
+    return end > anchor.position ? end : nil
+  }
+
+  /// Whether something there looks like the record: mostly nothing does, and the whole file need not be read.
+  private func mayHaveRecord(at position: UInt64) throws(StoreError) -> Bool {
+    guard let size = try journalByteCount(), size > JournalFormat.headerByteCount else { return false }
+    let ring = UInt64(size - JournalFormat.headerByteCount)
+    for start in [position, (position / ring + 1) &* ring] {
+      let offset = JournalFormat.headerByteCount + Int(start % ring)
+      let header = try journalBytes(JournalFormat.recordHeaderByteCount, at: offset)
+      if JournalFormat.isRecordHeader(header, position: start) { return true }
+    }
+    return false
+  }
+}

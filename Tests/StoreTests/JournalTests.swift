@@ -1,0 +1,271 @@
+import CFaultVFS
+import CSQLite
+import Foundation
+import LogsDisk
+import LogsSystem
+import LogsWire
+import Testing
+
+@testable import LogsStore
+
+/// The journal in front of the active segment: what went into it is acknowledged, once, whatever comes next.
+@Suite struct JournalTests {
+  private static func configuration(_ directory: TestDirectory, byteCount: Int = 1 << 20) -> StoreConfiguration {
+    var configuration = TestStore.configuration(directory)
+    configuration.journalByteCount = byteCount
+    // A copy stands for what a crash leaves.
+    configuration.noticesCopies = false
+    configuration.tailCacheByteCountMax = 0
+    return configuration
+  }
+
+  /// A store that has acknowledged these texts, of which the segment has nothing yet, as a crash leaves it.
+  private static func crashed(_ texts: [String], byteCount: Int = 1 << 20) throws -> TestDirectory {
+    let directory = TestDirectory()
+    let test = try TestStore(configuration(directory, byteCount: byteCount), in: directory, commitsHere: true)
+    test.append("web", .test("first"), number: 1)
+    #expect(try test.readAll("web").texts == ["first"])
+    let lock = try Database(directory.data + "/segments/0000000001.db", mode: .readWrite, vfs: nil)
+    try lock.execute("BEGIN IMMEDIATE")
+    for (index, text) in texts.enumerated() {
+      #expect(test.append("web", .test(text), number: UInt64(index) + 2)?.first == UInt64(index) + 2)
+    }
+    let copy = directory.copy()
+    try lock.execute("ROLLBACK")
+    test.close()
+    #expect(test.sink.monitor.withLock { $0.error } == nil)
+    return copy
+  }
+
+  private static let texts = (1...20).map { "\($0) " + String(repeating: "x", count: $0 * 40) }
+
+  @Test func `what was acknowledged and is not in the segment comes from the journal`() throws {
+    let directory = try Self.crashed(Self.texts)
+    let test = try TestStore(Self.configuration(directory), in: directory)
+    #expect(test.sink.waitForLine("20 groups of appends acknowledged before the crash came from the journal"))
+    #expect(try test.readAll("web").texts == ["first"] + Self.texts)
+    #expect(test.append("web", .test(Self.texts[19]), number: 21)?.isDuplicate == true)
+    #expect(test.append("web", .test("next"), number: 22)?.first == 22)
+    test.close()
+    let again = try TestStore(Self.configuration(directory), in: directory)
+    #expect(try again.readAll("web").texts == ["first"] + Self.texts + ["next"])
+  }
+
+  @Test func `another program is shown that a crash left something in the journal`() throws {
+    let directory = try Self.crashed(Self.texts)
+    let reader = try StoreReader(directory: directory.data)
+    #expect(!reader.hasAll && reader.streams.map(\.head) == [1])
+    let test = try TestStore(Self.configuration(directory), in: directory, commitsHere: true)
+    #expect(test.append("web", .test("next"), number: 22)?.first == 22)
+    // While a server runs, it waits.
+    let beside = try StoreReader(directory: directory.data)
+    #expect(beside.hasAll && beside.streams.map(\.head) == [22])
+  }
+
+  @Test func `it is applied once, however often the start is repeated`() throws {
+    let directory = try Self.crashed(Self.texts)
+    let copies = (0..<2).map { _ in directory.copy() }
+    for copy in copies {
+      do {
+        let test = try TestStore(Self.configuration(copy), in: copy)
+        #expect(try test.readAll("web").texts == ["first"] + Self.texts)
+      }
+      let crash = copy.copy()
+      #expect(try TestStore(Self.configuration(crash), in: crash).readAll("web").texts == ["first"] + Self.texts)
+    }
+  }
+
+  @Test func `without a journal in the settings, what is in it comes from it all the same`() throws {
+    let directory = try Self.crashed(Self.texts)
+    let test = try TestStore(Self.configuration(directory, byteCount: 0), in: directory)
+    #expect(try test.readAll("web").texts == ["first"] + Self.texts)
+    test.close()
+    #expect(!directory.names("data").contains("journal"))
+    // And back again.
+    let again = try TestStore(Self.configuration(directory), in: directory, commitsHere: true)
+    #expect(again.append("web", .test("next"), number: 22)?.first == 22)
+    again.close()
+    #expect(directory.names("data").contains("journal"))
+    #expect(try TestStore(Self.configuration(directory), in: directory).info("web")?.head == 22)
+  }
+
+  @Test(arguments: [64 << 10, 3 << 20]) func `another size makes another journal`(byteCount: Int) throws {
+    let directory = try Self.crashed(Self.texts)
+    let test = try TestStore(Self.configuration(directory, byteCount: byteCount), in: directory, commitsHere: true)
+    #expect(test.append("web", .test("next"), number: 22)?.first == 22)
+    test.close()
+    #expect(directory.contents("data/journal").count == byteCount + 4096)
+    #expect(try TestStore(Self.configuration(directory), in: directory).readAll("web").texts.last == "next")
+  }
+
+  @Test func `a torn record was never acknowledged; one that is damaged stops the start`() throws {
+    let directory = try Self.crashed(Self.texts)
+    let journal = directory.contents("data/journal")
+    let records = Self.records(in: journal)
+    #expect(records.count >= 20)
+    let (last, damaged) = (directory.copy(), directory.copy())
+    var bytes = journal
+    bytes[records[records.count - 1] + 100] ^= 1
+    last.write("data/journal", bytes)
+    #expect(try TestStore(Self.configuration(last), in: last).readAll("web").texts == ["first"] + Self.texts.dropLast())
+    bytes = journal
+    bytes[records[records.count - 5] + 100] ^= 1
+    damaged.write("data/journal", bytes)
+    Self.expectRefusal(damaged, "is damaged: there is no record at position")
+  }
+
+  /// Where records begin in a journal's file.
+  private static func records(in file: [UInt8]) -> [Int] {
+    stride(from: 4096, to: file.count, by: 512).filter { Array(file[$0 + 20..<$0 + 24]) == Array("JREC".utf8) }
+  }
+
+  private static func expectRefusal(_ directory: TestDirectory, _ text: String) {
+    do {
+      _ = try TestStore(configuration(directory), in: directory)
+      Issue.record("the start was not refused")
+    } catch {
+      #expect(error.message.contains(text), "\(error)")
+    }
+  }
+
+  @Test func `a journal that is missing, foreign or no journal stops a start after a crash`() throws {
+    let directory = try Self.crashed(Self.texts)
+    let other = try Self.crashed(["other"])
+    let (missing, foreign, damaged) = (directory.copy(), directory.copy(), directory.copy())
+    missing.remove("data/journal")
+    Self.expectRefusal(missing, "journal is missing, and the last stop was not clean")
+    foreign.write("data/journal", other.contents("data/journal"))
+    Self.expectRefusal(foreign, "journal belongs to another store")
+    damaged.write("data/journal", Array(repeating: 7, count: 5000))
+    Self.expectRefusal(damaged, "is damaged, or is no journal")
+    // An empty file in its place says that it is given up.
+    damaged.write("data/journal", [])
+    let test = try TestStore(Self.configuration(damaged), in: damaged)
+    #expect(
+      test.sink.waitForLine("journal is empty: what was acknowledged in the last moments before the crash is given"))
+    #expect(try test.readAll("web").texts == ["first"])
+  }
+
+  @Test func `after a clean stop the journal has nothing that is needed`() throws {
+    let directory = TestDirectory()
+    do {
+      let test = try TestStore(Self.configuration(directory), in: directory, commitsHere: true)
+      for number in 1...5 as ClosedRange<UInt64> { test.append("web", .test("\(number)"), number: number) }
+      test.close()
+    }
+    directory.remove("data/journal")
+    let test = try TestStore(Self.configuration(directory), in: directory)
+    #expect(try test.readAll("web").texts == ["1", "2", "3", "4", "5"])
+  }
+
+  @Test func `a reader finds what was acknowledged, small or large, at once`() throws {
+    let directory = TestDirectory()
+    let test = try TestStore(Self.configuration(directory, byteCount: 64 << 10), in: directory, commitsHere: true)
+    var texts: [String] = []
+    for number in 1...300 as ClosedRange<UInt64> {
+      // Every tenth is too large for the journal, and the ring is full every few dozen.
+      texts.append("\(number) " + String(repeating: "y", count: number % 10 == 0 ? 300_000 : Int(number) * 7))
+      #expect(test.append("s\(number % 3)", .test(texts[texts.count - 1]), number: number, floor: number)?.first != nil)
+      #expect(try test.readAll("s\(number % 3)").texts.last == texts.last)
+    }
+    for stream in 0..<3 {
+      let expected = texts.enumerated().filter { ($0.offset + 1) % 3 == stream }.map(\.element)
+      #expect(try test.readAll("s\(stream)").texts == expected)
+    }
+    test.close()
+    #expect(test.sink.monitor.withLock { $0.error } == nil)
+  }
+
+  @Test func `many small appends are few rows`() throws {
+    let directory = TestDirectory()
+    let test = try TestStore(Self.configuration(directory), in: directory, commitsHere: true)
+    for number in 1...500 as ClosedRange<UInt64> { test.append("web", .test("\(number)"), number: number) }
+    test.close()
+    let database = try Database(directory.data + "/segments/0000000001.db", mode: .readOnly, vfs: nil)
+    let rowCount = try database.integer("SELECT count(*) FROM runs")
+    #expect(rowCount < 250, "\(rowCount)")
+    #expect(try database.integer("SELECT sum(span) FROM runs") == 500)
+    let again = try TestStore(Self.configuration(directory), in: directory)
+    #expect(try again.readAll("web").texts == (1...500).map(String.init))
+    #expect(again.append("web", .test("500"), number: 500)?.isDuplicate == true)
+  }
+
+  @Test func `a full disk behind the journal refuses appends until there is room, and loses nothing`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    var configuration = disk.configuration(directory)
+    configuration.journalByteCount = 1 << 20
+    configuration.tailCacheByteCountMax = 0
+    let test = try TestStore(configuration, in: directory, commitsHere: true)
+    test.append("web", .test("first"), number: 1)
+    #expect(try test.readAll("web").texts == ["first"])
+    disk.inject(.init(operation: FAULT_WRITE, suffix: "-wal", code: SQLITE_FULL))
+    #expect(test.append("web", .test("second"), number: 2)?.first == 2)
+    #expect(test.sink.waitForLine("is in the journal and cannot be put into its segment for now"))
+    #expect(test.append("web", .test("third"), number: 3)?.refusal?.code == .diskFull)
+    disk.heal()
+    #expect(test.sink.waitForLine("what was acknowledged last is in its segment now"))
+    #expect(test.append("web", .test("third"), number: 3)?.first == 3)
+    #expect(try test.readAll("web").texts == ["first", "second", "third"])
+  }
+
+  @Test func `a failed write to the journal stops the store, and the append may be stored`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    var configuration = disk.configuration(directory)
+    configuration.journalByteCount = 1 << 20
+    let test = try TestStore(configuration, in: directory, commitsHere: true)
+    test.append("web", .test("first"), number: 1)
+    disk.inject(.init(operation: FAULT_WRITE, suffix: "/journal", code: SQLITE_IOERR))
+    let refusal = test.append("web", .test("second"), number: 2)?.refusal
+    #expect(refusal?.code == .storageFailed && refusal?.mayHaveTakenEffect == true)
+    #expect(test.append("web", .test("third"), number: 3)?.refusal?.code == .storageFailed)
+    test.close()
+    let again = try TestStore(TestStore.configuration(directory), in: directory)
+    #expect(try again.readAll("web").texts == ["first"])
+  }
+
+  @Test func `a segment of an earlier format gets the table when a journal is put in front of it`() throws {
+    let directory = TestDirectory()
+    do {
+      let test = try TestStore(TestStore.configuration(directory), in: directory)
+      test.append("web", .test("old"), number: 1)
+    }
+    let path = directory.data + "/segments/0000000001.db"
+    do {
+      let database = try Database(path, mode: .readWrite, vfs: nil)
+      try database.execute("DROP TABLE journal; PRAGMA user_version=3")
+    }
+    do {
+      let test = try TestStore(Self.configuration(directory), in: directory, commitsHere: true)
+      #expect(test.append("web", .test("new"), number: 2)?.first == 2)
+      #expect(try test.readAll("web").texts == ["old", "new"])
+    }
+    #expect(try Database(path, mode: .readOnly, vfs: nil).integer("PRAGMA user_version") == 4)
+  }
+
+  @Test func `a record says all that its rows are made of`() throws {
+    let stream = StreamInfo(
+      id: 7, name: StreamName(stored: "a/ü"), incarnation: Incarnation(9), head: 4, isSealed: true, entryCount: 5,
+      storedByteCount: 6, lastReceived: -7)
+    let row = SegmentRow(
+      stream: 7, numbers: 5...9, entryCount: 5, minTime: -1, maxTime: 8, severities: 512, received: 3, rawLength: 99,
+      producers: "producers", batches: "batches")
+    var rows = GroupRows()
+    (rows.streams, rows.rows) = ([stream], [row])
+    var writer = ByteWriter()
+    rows.encode(into: &writer)
+    #expect(writer.count == rows.encodedByteCount)
+    let bytes = writer.finish()
+    var reader = ByteReader(bytes.span)
+    let decoded = try GroupRows(from: &reader)
+    #expect(reader.isAtEnd && decoded.streams == [stream])
+    var again = ByteWriter()
+    decoded.encode(into: &again)
+    #expect(again.finish() == bytes)
+    for count in 0..<bytes.count {
+      var short = ByteReader(bytes[0..<count].span)
+      #expect(throws: WireDecodingError.self) { () throws in _ = try GroupRows(from: &short) }
+    }
+  }
+}
