@@ -42,6 +42,7 @@ test-system: build ## tests with other people's programs, which are installed: n
 	@Scripts/ship-journal-check.sh
 	@LOGS_BINARIES=.build/debug $(PYTHON) -B Scripts/ship-docker-check.py --seconds 9
 	@Scripts/viewer-tests.sh
+	@LOGS_BINARIES=.build/debug .build/viewer-tests/bin/python -B Scripts/ship-docker-check.py --screen 5
 
 .PHONY: test-viewer
 test-viewer: build ## the viewer in Chromium; TESTS="test_reading" picks some, FLOOD_SECONDS=180, VIEWER_PICTURES=DIR

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""usage: ship-docker-check.py [--containers N] [--seconds N] [--rate N] [--tcp]
+"""usage: ship-docker-check.py [--containers N] [--seconds N] [--rate N] [--tcp] | --screen SECONDS
 
 Ships the containers of a Docker Engine of its own with `logs ship`, and compares what is stored with what `docker logs
 --timestamps` says: each line once, in order within its container and stream, with the engine's time.
@@ -13,6 +13,8 @@ says so, where the engine does not run.
   --seconds N     with disturbances (30), after a third as many in quiet
   --rate N        lines a second of all containers (1000)
   --tcp           ships over tcp:// instead of the engine's socket
+  --screen SECONDS  measures only how long the lines of one container, 50 a second, take from their write to the screen of the
+                  viewer in Chromium; needs the Python of the viewer's tests, .build/viewer-tests/bin/python
 
 LOGS_BINARIES names the directory of the programs, .build/release without it."""
 import argparse
@@ -54,6 +56,36 @@ while :; do
   usleep %(pause)d
 done
 """
+
+# A line each 20 ms, with its number and the time of its write. The image has no clock that is fine enough: the host's Python has.
+TIMED_WRITER = """
+import os, sys, time
+begun, count = time.monotonic(), int(sys.argv[1])
+for number in range(1, count + 1):
+    time.sleep(max(0, begun + number * 0.02 - time.monotonic()))
+    os.write(1, b"line %d written %d\\n" % (number, time.time_ns()))
+time.sleep(60)
+"""
+
+# Notes the first frame that has a row: the second callback from its insertion on runs after the frame of the first was painted.
+PAINT_WATCH = """() => {
+  window.painted = new Map();
+  const take = () => {
+    const found = [];
+    for (const cell of document.querySelectorAll("#rows > .row .message")) {
+      const match = /^line (\\d+) written (\\d+)$/.exec(cell.textContent);
+      if (!match || window.painted.has(match[1])) continue;
+      window.painted.set(match[1], null);
+      found.push([match[1], Number(BigInt(match[2]) / 1000n) / 1000]);
+    }
+    if (found.length === 0) return;
+    requestAnimationFrame(() => requestAnimationFrame(() => {
+      const now = performance.timeOrigin + performance.now();
+      for (const [number, written] of found) window.painted.set(number, now - written);
+    }));
+  };
+  new MutationObserver(take).observe(document.getElementById("rows"), { childList: true, subtree: true, characterData: true });
+}"""
 
 
 class Engine:
@@ -99,6 +131,11 @@ class Engine:
                     link = tarfile.TarInfo(f"bin/{name}")
                     link.type, link.linkname = tarfile.SYMTYPE, "busybox"
                     tar.addfile(link)
+            # For programs of the host, whose /usr is mounted.
+            for name in ["lib", "lib64"]:
+                link = tarfile.TarInfo(name)
+                link.type, link.linkname = tarfile.SYMTYPE, f"usr/{name}"
+                tar.addfile(link)
         output_of("docker", "import", path, "tiny:1")
         os.unlink(path)
 
@@ -251,6 +288,31 @@ class Stopwatch:
         return [ages[int(len(ages) * share)] for share in (0.5, 0.99)] + [len(ages)]
 
 
+def measure_screen(engine, seconds):
+    """Says how long lines of a container take from their write to the screen of the viewer."""
+    from playwright.sync_api import sync_playwright
+    engine.make_image()
+    server = bench_servers.Logsd("--listen-http", "127.0.0.1:0")
+    address = server.process.stdout.readline().split()[1]
+    Shipper(engine, server).start()
+    count = int(seconds / 0.02)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1200, "height": 700})
+        page.goto(f"{address}/s/docker/timed")
+        page.wait_for_selector("#state[data-state='live']")
+        page.evaluate(PAINT_WATCH)
+        docker("run", "--detach", "--name", "timed", "--network", "none", "--volume", "/usr:/usr:ro", "tiny:1",
+               "/usr/bin/python3", "-c", TIMED_WRITER, str(count))
+        page.wait_for_function("(last) => window.painted.get(last)", arg=str(count), timeout=(seconds + SETTLE_SECONDS) * 1e3)
+        ages = sorted(age for age in page.evaluate("() => [...window.painted.values()]") if age is not None)
+        own = page.inner_text("#latency")
+        browser.close()
+    middle, late = [ages[int(len(ages) * share)] for share in (0.5, 0.99)]
+    print(f"from the write in a container to the screen: p50 {middle:.1f} ms, p99 {late:.1f} ms, max {ages[-1]:.1f} ms, "
+          f"of {len(ages)} of {count} lines; the viewer itself says: {own}", flush=True)
+
+
 def rotation_faults(name, stream, lines, partial, seen):
     """What is wrong with the stored lines of a container whose log is rotated; `seen` has what could be read of it."""
     times = [when for when, _ in lines]
@@ -302,6 +364,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--rate", type=int, default=1000)
     parser.add_argument("--tcp", action="store_true")
+    parser.add_argument("--screen", type=float)
     options = parser.parse_args()
     if os.geteuid() != 0 or not all(map(shutil.which, ["dockerd", "docker", "busybox"])):
         return print("ship-docker-check: SKIPPED: it needs root, dockerd, docker and busybox")
@@ -309,7 +372,10 @@ def main():
     if not engine.start():
         return print(f"ship-docker-check: SKIPPED: the engine does not run: {open(f'{engine.directory}/log').read()[-500:]}")
     try:
-        check(engine, options)
+        if options.screen:
+            measure_screen(engine, options.screen)
+        else:
+            check(engine, options)
     finally:
         engine.end()
 
