@@ -2,21 +2,27 @@ internal import LogsWire
 
 /// Reads a line that is one JSON object (strictly by RFC 8259), in time and memory proportional to the line.
 ///
-/// Recurses only as deep as attributes of an entry may nest; anything deeper is scanned without building it.
+/// Recurses only as deep as members may nest; anything deeper is scanned without building it.
 struct JSONReader: ~Escapable {
   var scanner: TextScanner
   /// Values read, at any depth.
   private var valueCount = 0
   private var hasOddKey = false
-  /// Whether the current member nests deeper than an entry can hold.
+  /// Whether the current member nests deeper than is wanted.
   private var isTooDeep = false
+  private let depthMax: Int
 
   @_lifetime(copy bytes)
-  private init(_ bytes: RawSpan) { scanner = TextScanner(bytes) }
+  private init(_ bytes: RawSpan, depthMax: Int) {
+    scanner = TextScanner(bytes)
+    self.depthMax = depthMax
+  }
 
   /// The object; nil if the line is something else.
-  static func object(_ line: RawSpan) -> StructuredLine? {
-    var reader = JSONReader(line)
+  ///
+  /// - Parameter depthMax: how deep a member may nest; deeper ones are left out and counted.
+  static func object(_ line: RawSpan, depthMax: Int = Limits.attributeDepthMax) -> StructuredLine? {
+    var reader = JSONReader(line, depthMax: depthMax)
     reader.skipSpace()
     guard reader.scanner.next == UInt8(ascii: "{"), let object = reader.line() else { return nil }
     reader.skipSpace()
@@ -55,7 +61,7 @@ struct JSONReader: ~Escapable {
     valueCount += 1
     switch scanner.next {
     case UInt8(ascii: "{"), UInt8(ascii: "["):
-      guard depth < Limits.attributeDepthMax else {
+      guard depth < depthMax else {
         isTooDeep = true
         return skipNested() ? .empty : nil
       }

@@ -20,13 +20,17 @@ struct CalendarTime {
   var nanosecond: Int64 = 0
   var zone = Zone.unsaid
 
+  var hasZone: Bool { if case .unsaid = zone { false } else { true } }
+
   /// Nanoseconds since 1970; nil for a day or an hour that does not exist, for an unknown zone, and if it does not fit.
   func nanoseconds(_ rules: TimeRules) -> Int64? {
     guard hasClock else { return nil }
     guard let year else { return nearest(rules) }
     guard let seconds = seconds(year, rules.zone) else { return nil }
-    let (product, isTooFar) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-    let (sum, isTooLarge) = product.addingReportingOverflow(nanosecond)
+    // Towards 1970 first: of the first second that fits, only the end does.
+    let (whole, rest) = seconds < 0 ? (seconds + 1, nanosecond - 1_000_000_000) : (seconds, nanosecond)
+    let (product, isTooFar) = whole.multipliedReportingOverflow(by: 1_000_000_000)
+    let (sum, isTooLarge) = product.addingReportingOverflow(rest)
     return isTooFar || isTooLarge ? nil : sum
   }
 
