@@ -103,7 +103,9 @@ let package = Package(
     library("Ship", uses: ["CSystem", "LogsClient", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
     library(
       "CLI",
-      uses: ["CZlib", "CZstd", "LogsClient", "LogsShip", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
+      uses: [
+        "CZlib", "CZstd", "LogsClient", "LogsDisk", "LogsShip", "LogsSystem", "LogsText", "LogsTransport", "LogsWire",
+      ]),
     .executableTarget(
       name: "logsd", dependencies: ["LogsServer"], path: "Sources/Server/Main", swiftSettings: strict),
     .executableTarget(

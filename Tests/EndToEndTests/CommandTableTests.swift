@@ -23,7 +23,7 @@ import Testing
     "push": ["web", "FILE"], "follow": ["web"], "query": ["web"], "streams": [], "status": [],
     "complete": ["NEW", "--create"], "delete": ["web", "--dry-run"], "seal": ["DATA"], "spool": ["inspect", "SPOOL"],
     "bench": ["append", "--entries", "10", "--batch", "2", "--repeat", "1"], "completion": ["bash"], "config": ["show"],
-    "man": ["push"], "ship": shipping,
+    "man": ["push"], "ship": shipping, "export": ["web"], "import": ["EXPORT"],
   ]
 
   private static let shipping = ["--files", "FILE", "--start", "beginning", "--state", "STATE", "--once"]
@@ -86,15 +86,25 @@ import Testing
       Row("ship", "--this-boot", words: shippingJournal),
       Row("ship", "--output", "json", not: ["xml"], words: ["status", "--state", "SHIPPED"]),
     ]
-    for command in ["follow", "query"] {
+    rows += [
+      Row("export", "--jsonl"), Row("export", "--csv"), Row("export", "--sqlite", "DATABASE", not: [""]),
+      Row("import", "--rename", "a=b", not: ["a", "a=", "=b", "a=b c", "a=$b", "a*=b"]), Row("import", "--untimed"),
+      Row("import", "--spool", "IMPORTED", not: [""]),
+    ]
+    for command in ["follow", "query", "export"] {
       rows += [
         Row(command, "--from-seq", "2", not: ["0", "x"]), Row(command, "--until-seq", "2", not: ["0", "x"]),
         Row(command, "--since", "2000-01-01", not: ["soon", "2026-02-30"]),
-        Row(command, "--until", "2100-01-01", not: ["soon"]), Row(command, "--limit", "2", not: ["0", "x"]),
-        Row(command, "--reverse"), Row(command, "--strict"), Row(command, "--filter", "line", not: ["a OR", "("]),
+        Row(command, "--until", "2100-01-01", not: ["soon"]), Row(command, "--strict"),
+        Row(command, "--filter", "line", not: ["a OR", "("]),
         Row(command, "--level", "trace", not: ["loud"], words: ["levels"]),
         Row(command, "--grep", "li.e", not: ["("]), Row(command, "--ignore-case", words: ["web", "--grep", "LINE"]),
         Row(command, "--exclude", "nothing", not: ["("]), Row(command, "--source", "a*"),
+      ]
+    }
+    for command in ["follow", "query"] {
+      rows += [
+        Row(command, "--limit", "2", not: ["0", "x"]), Row(command, "--reverse"),
         Row(command, "--template", "{seq}", not: ["{foo}", "{"]), Row(command, "--columns", "seq", not: ["foo", ""]),
         Row(command, "--timestamps", words: ["web", "-o", "cat"]), Row(command, "--color", "never", not: ["blue"]),
         Row(command, "--time-zone", "utc", not: ["Mars"]), Row(command, "--no-color"), Row(command, "--utc"),
@@ -122,7 +132,7 @@ import Testing
   }()
 
   private static let connecting = [
-    "push", "follow", "query", "streams", "status", "complete", "delete", "bench", "ship",
+    "push", "follow", "query", "streams", "status", "complete", "delete", "bench", "ship", "export", "import",
   ]
 
   private static let connection = [
@@ -132,7 +142,7 @@ import Testing
   /// Flags that cannot run to an end here: their own tests run them.
   private static let endless = ["push --follow-file", "status --watch"]
   /// Commands that say on stderr what they did or found.
-  private static let talkative = ["push", "complete", "delete", "seal", "spool", "ship"]
+  private static let talkative = ["push", "complete", "delete", "seal", "spool", "ship", "export", "import"]
 
   private struct Place {
     let server: TestServer
@@ -147,6 +157,8 @@ import Testing
       names = [
         "FILE": file, "DATA": earlier.data, "SPOOL": scene.path("spool"), "CURSOR": scene.path("cursor"),
         "SERVER": server.url, "STATE": scene.path("state"), "SHIPPED": scene.path("shipped"),
+        "EXPORT": try scene.file("export.jsonl", #"{"stream":"imported","message":"m"}"#.utf8),
+        "DATABASE": scene.path("export.db"), "IMPORTED": scene.path("imported"),
         "SHIP": try scene.file("ship.conf", "[files app]\npath = \(file)\n".utf8),
       ]
       try FileManager.default.createDirectory(
@@ -236,7 +248,7 @@ import Testing
           #expect(same.exit == .code(0) && same.output.isEmpty == run.output.isEmpty, "\(alias): \(same.errors)")
         }
         let isSilent =
-          ["push", "complete", "seal"].contains(command)
+          ["push", "complete", "seal", "import"].contains(command) || row.flag == "--sqlite"
           || command == "ship" && !words.contains("check") && !words.contains("status")
         #expect(run.output.isEmpty == isSilent, "\(words) \(row.flag): \(run.text)")
         let isSpokenOf = row.flag.hasPrefix("--token") || row.flag == "--ca-cert" || row.flag == "--cert"

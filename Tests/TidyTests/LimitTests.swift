@@ -104,6 +104,7 @@ import Testing
       ("| `overlap` | 1,000", "Ship/Docker/ContainerReader", "overlapLineCount = 1_000"),
       ("| `recent-lines` | 4,096", "Ship/Docker/ShippedLines", "countMax = 4_096"),
       ("| `follow-delay` | 1 s", "Ship/Docker/ContainerReader", "delayNanosecondsMax: Int64 = 1_000_000_000"),
+      ("| `import-line` | 8 MiB", "CLI/Input/ImportReader", "lineByteCountMax = 8 << 20"),
       ("| `ship-log` | 100 lines", "Ship/Core/TurnDesk", "burst = 100"),
     ] {
       #expect(page.contains { $0.hasPrefix(row) }, "\(row)")

@@ -14,8 +14,8 @@ struct Command: Sendable {
   let run: @Sendable (Arguments) async throws -> Int32
 
   static let all = [
-    PushCommand.command, ShipCommand.command, FollowCommand.command, QueryCommand.command, StreamsCommand.command,
-    StatusCommand.command,
+    PushCommand.command, ShipCommand.command, FollowCommand.command, QueryCommand.command, ExportCommand.command,
+    ImportCommand.command, StreamsCommand.command, StatusCommand.command,
     CompleteCommand.command, DeleteCommand.command, SealCommand.command, SpoolCommand.command, BenchCommand.command,
     ConfigCommand.command, CompletionCommand.command, ManCommand.command,
   ]

@@ -120,7 +120,7 @@ enum CompletionCommand {
   }
 
   /// Commands of which each operand may be a stream, or for push the first one.
-  private static let takesStreams = ["follow", "query", "push", "streams", "complete", "delete"]
+  private static let takesStreams = ["follow", "query", "export", "push", "streams", "complete", "delete"]
 
   /// Whether one stands between the command and the last word.
   private static func hasOperand(_ words: [String], _ options: [Option]) -> Bool {

@@ -28,6 +28,14 @@ enum HelpExamples {
       "logs query web 'timeout level>=warn' --since 'yesterday 18:00'", "logs query web -g 'took \\d{4,}ms' -C 3",
       "logs query 'docker/*' -r -n 20", "logs query web --histogram 1h -l error",
     ],
+    "export": [
+      "logs export web > web.jsonl", "logs export 'docker/*' --since 7d | zstd > docker.jsonl.zst",
+      "logs export web --sqlite web.db -- 'level>=warn'",
+    ],
+    "import": [
+      "logs import web.jsonl", "zstd -dc docker.jsonl.zst | logs import --spool /var/tmp/docker-import",
+      "logs import web.jsonl --rename web=archive/web",
+    ],
     "streams": ["logs streams", "logs streams 'docker/*' --sort bytes"],
     "status": ["logs status", "logs status --watch", "logs status -o json | jq .appended_entries_total"],
     "complete": ["logs complete ci/build-17"],

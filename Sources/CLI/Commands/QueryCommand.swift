@@ -39,11 +39,7 @@ enum QueryCommand {
     [
       Option("limit", ["n"], form: "N", help: "end after N entries that were found"),
       Option("reverse", ["r"], help: "newest first"),
-      Option("since", ["S"], form: "T", help: "only entries at or after time T"),
-      Option("until", ["U"], form: "T", help: "only entries at or before time T"),
-      Option("from-seq", form: "N", help: "only sequence number N and above"),
-      Option("until-seq", form: "N", help: "only sequence number N and below"),
-    ] + FilterOptions.all + ContextOptions.all + [
+    ] + RangeOptions.all + FilterOptions.all + ContextOptions.all + [
       Option("strict", help: "exit with 5 when entries are lost: damaged or their file is missing"),
       Option("no-pager", help: "show it all at once on a terminal, too"),
     ] + QueryReport.options + OutputOptions.all
@@ -51,9 +47,7 @@ enum QueryCommand {
   private static func run(_ arguments: Arguments) async throws -> Int32 {
     let operands = try StreamOperands(arguments, of: "query")
     let shown = try FilterOptions.filter(arguments, operand: operands.filter)
-    let range = try [numbers(arguments), times(arguments)].compactMap { $0 }.reduce(nil as Filter?) {
-      try $0?.and($1) ?? $1
-    }
+    let range = try RangeOptions.filter(arguments)
     let filter = try range.map { try shown?.and($0) ?? $0 } ?? shown
     let from = try arguments.number("from-seq", atLeast: 1)
     let report = try QueryReport.wanted(arguments)
@@ -149,7 +143,7 @@ enum QueryCommand {
   /// beside others.
   ///
   /// - Returns: whether patterns alone match no stream, which is said.
-  private static func check(_ operands: StreamOperands, _ client: LogClient, isStrict: Bool) async throws -> Bool {
+  static func check(_ operands: StreamOperands, _ client: LogClient, isStrict: Bool) async throws -> Bool {
     let code = isStrict ? ExitCode.dataMissing : ExitCode.failed
     let missing = try await client.missing(of: operands.selectors)
     if !missing.isEmpty {
@@ -159,32 +153,5 @@ enum QueryCommand {
     if idle.isBesideOthers || isStrict { throw CommandError(idle.absent, exitCode: code) }
     Terminal.note(idle.absent)
     return true
-  }
-
-  /// What the flags about times ask for.
-  private static func times(_ arguments: Arguments) throws -> Filter? {
-    let since = try arguments.time("since")
-    let until = try arguments.time("until")
-    guard since != nil || until != nil else { return nil }
-    let (sinceFlag, untilFlag) = (arguments.written("since"), arguments.written("until"))
-    if let since, let until, since > until {
-      let (first, last) = (Timestamp.zoned(since), Timestamp.zoned(until))
-      throw CommandError.usage("\(sinceFlag), \(first), is later than \(untilFlag), \(last)")
-    }
-    do throws(FilterError) { return try Filter(since: since, until: until) } catch {
-      throw CommandError.usage("\(sinceFlag) and \(untilFlag): \(error.reason)")
-    }
-  }
-
-  /// What the flags about sequence numbers ask for.
-  private static func numbers(_ arguments: Arguments) throws -> Filter? {
-    let from = try arguments.number("from-seq", atLeast: 1)
-    let until = try arguments.number("until-seq", atLeast: 1)
-    if let from, let until, from > until {
-      throw CommandError.usage("--from-seq \(from) is above --until-seq \(until): no number is both")
-    }
-    let last = Limits.numberMax
-    guard from != nil || until != nil else { return nil }
-    return try Filter("seq:\(from.map { "\(min($0, last))" } ?? "")..\(until.map { "\(min($0, last))" } ?? "")")
   }
 }

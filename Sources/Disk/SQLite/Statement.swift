@@ -19,11 +19,26 @@ package import LogsWire
     precondition(code == SQLITE_OK, "parameter \(index) cannot be bound")
   }
 
+  package func bindNull(_ index: Int32) {
+    let code = unsafe sqlite3_bind_null(handle, index)
+    precondition(code == SQLITE_OK, "parameter \(index) cannot be bound")
+  }
+
   /// A bit pattern: SQLite has only signed integers.
   package func bind(_ index: Int32, bits value: UInt64) { bind(index, Int64(bitPattern: value)) }
 
   package func bind(_ index: Int32, _ text: String) {
     let code = unsafe sqlite3_bind_text(handle, index, text, -1, logs_sqlite_transient())
+    precondition(code == SQLITE_OK, "parameter \(index) cannot be bound")
+  }
+
+  /// Binds a copy of text that may hold NULs.
+  package func bind(_ index: Int32, utf8 text: ByteString) {
+    let code = unsafe text.withUnsafeBytes {
+      unsafe sqlite3_bind_text64(
+        handle, index, $0.baseAddress?.assumingMemoryBound(to: CChar.self), UInt64($0.count),
+        logs_sqlite_transient(), UInt8(SQLITE_UTF8))
+    }
     precondition(code == SQLITE_OK, "parameter \(index) cannot be bound")
   }
 

@@ -10,7 +10,7 @@ package import LogsWire
 /// bytes are to be kept.
 package struct LineCutter: Sendable {
   package struct Line: Sendable {
-    /// The line, or the beginning of one that is too long for a message.
+    /// The line, or the beginning of one that is too long.
     package let bytes: ByteString
     /// The length of the whole line.
     package let byteCount: Int
@@ -34,6 +34,8 @@ package struct LineCutter: Sendable {
     package var keepsBytes = false
     /// Whether lines that are too long are split instead of cut.
     package var splitsLongLines = false
+    /// Lines with more bytes are too long.
+    package var lineByteCountMax = LineCutter.lineByteCountMax
 
     package init() {}
   }
@@ -228,7 +230,7 @@ package struct LineCutter: Sendable {
     }
     restByteCount += bytes.count
     while true {
-      let piece = bytes.prefix(Self.lineByteCountMax - rest.count)
+      let piece = bytes.prefix(configuration.lineByteCountMax - rest.count)
       rest.append(contentsOf: piece)
       bytes = bytes.dropFirst(piece.count)
       if bytes.isEmpty || !configuration.splitsLongLines { return }
