@@ -19,6 +19,11 @@ import Testing
     ("push web --frob", ["--frob", "help"]), ("follow web -Z", ["-Z", "help"]), ("follow web -n", ["-n", "value"]),
     ("follow web -n many", ["many"]), ("follow web --limit 0", ["--limit"]), ("follow web -o xml", ["xml", "json"]),
     ("follow web --color blue", ["blue", "never"]), ("push web --level loud", ["loud", "error"]),
+    ("export", ["stream", "help"]), ("export web --csv --sqlite f", ["--csv", "--sqlite", "exclude"]),
+    ("export web --jsonl f=1 --reverse", ["--reverse"]), ("import a b", ["one file", "cat"]),
+    ("import --rename web", ["OLD=NEW", "web"]), ("import --rename web=$logsd", ["server's own"]),
+    ("import --rename a=b --rename a=c", ["a", "b", "c"]), ("dump web", ["logs export"]),
+    ("restore f", ["logs import"]),
     ("status --server http://example.org", ["http://example.org"]), ("status --retry-for soon", ["soon"]),
   ])
   func `invalid arguments are a usage error`(line: String, says words: [String]) async {

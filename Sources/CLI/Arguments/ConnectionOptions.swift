@@ -19,7 +19,8 @@ enum ConnectionOptions {
     Option("profile", form: "NAME", help: "the server and token of this profile; see logs help config"),
     Option(
       "retry-for", form: "TIME",
-      help: "give up after 30s, 5m, ... without an answer (default 0: at once; push, follow, spool drain: never)"),
+      help:
+        "give up after 30s, 5m, ... without an answer (default 0: at once; push, import, follow, spool drain: never)"),
     Option("quiet", ["q"], help: "no notices on stderr, only errors"),
   ]
 

@@ -81,23 +81,28 @@ enum ImportCommand {
     await client.shutdown(deadline: .seconds(1))
     watch.noteRefusals()
     let counts = producer.counts
-    let result = text(counts, reader)
+    let result = text(counts, reader, isWhole: failure == nil && !isRefused.load(ordering: .relaxed))
     if Task.isCancelled { Terminal.note("interrupted; \(result)", isError: true) }
     if let failure { throw PushFailure(cause: failure, progress: result + kept(counts, directory)) }
     Terminal.note(result, isError: isRefused.load(ordering: .relaxed))
-    for name in reader.unusedRenames { Terminal.note("no entry is of \(name), which --rename names") }
+    for name in reader.unusedRenames where reader.earlierCount == 0 {
+      Terminal.note("no entry is of \(name), which --rename names")
+    }
     return isRefused.load(ordering: .relaxed) ? ExitCode.failed : ExitCode.done
   }
 
   /// What was appended.
-  private static func text(_ counts: ProducerCounts, _ reader: ImportReader) -> String {
-    let streams = Figures.count(UInt64(reader.streamCount), "stream", "streams")
+  private static func text(_ counts: ProducerCounts, _ reader: ImportReader, isWhole: Bool) -> String {
     let entries = Figures.count(counts.acknowledged, "entry", "entries")
-    let sealed = reader.sealCount
-    let seals = sealed == 0 ? "" : "; \(Figures.count(sealed, "stream is complete", "streams are complete"))"
     let before = reader.earlierCount
+    let streams = Figures.count(UInt64(reader.streamCount), "stream", "streams")
+    // Which streams an earlier import has read of is not known.
+    let of = before == 0 ? " of \(streams)" : ""
+    let numbers = counts.acknowledged == 0 ? "" : ", with new sequence numbers"
+    let sealed = isWhole ? reader.sealCount : 0
+    let seals = sealed == 0 ? "" : "; \(Figures.count(sealed, "stream is complete", "streams are complete"))"
     let earlier = before == 0 ? "" : "; an earlier import had read \(Figures.count(before, "line", "lines"))"
-    return "\(entries) of \(streams) acknowledged, with new sequence numbers\(seals)\(earlier)"
+    return "\(entries)\(of) acknowledged\(numbers)\(seals)\(earlier)"
   }
 
   /// Says what stays on disk for the next import.
