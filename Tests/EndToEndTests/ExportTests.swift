@@ -247,6 +247,24 @@ import Testing
     }
   }
 
+  @Test func `a database that is not whole is removed`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let slow = String(repeating: "a", count: 60) + "b\n"
+      let file = try scene.file("f", String(repeating: slow, count: 10_000).utf8)
+      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      let path = scene.path("x.db")
+      // The server takes its time over each line, and says of the first ones at once that it gave up on them.
+      let export = try server.start(["export", "web", "--sqlite", path, "-g", "^(a|a)*$"])
+      try export.errors.waitForText("not shown")
+      #expect(FileManager.default.fileExists(atPath: path))
+      export.signal(SIGINT)
+      #expect(try export.wait() == .code(130))
+      #expect(!FileManager.default.fileExists(atPath: path))
+      #expect(!FileManager.default.fileExists(atPath: "\(path)-journal"))
+    }
+  }
+
   // MARK: - Going on
 
   @Test func `an import with a spool goes on behind a line that was wrong, and repeats nothing`() throws {
