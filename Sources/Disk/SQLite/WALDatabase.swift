@@ -35,7 +35,11 @@ package final class WALDatabase {
   /// A page and its header in the WAL.
   private let frameByteCount: Int
   /// How long the last COMMIT of `transact` took, in nanoseconds.
-  package private(set) var lastSyncTime: Int64 = 0
+  package private(set) var lastSyncTime: Int64 {
+    get { syncTime.load(ordering: .relaxed) }
+    set { syncTime.store(newValue, ordering: .relaxed) }
+  }
+  private let syncTime = Atomic<Int64>(0)
   private var isSynced = true
   /// Committed frames in the WAL, and how many of them are checkpointed: copied into the database file.
   private let frames = Atomic(0)

@@ -223,6 +223,7 @@ final class Applier: Sendable {
   /// Makes what was applied durable, so that the log may go on over it.
   private func sync(_ active: SegmentWriter, through position: UInt64) {
     do throws(FileError) {
+      // None of SQLite's locks is on this file, so that closing it again takes none away.
       try configuration.fileSystem.synchronize(file: active.segment.path + "-wal")
     } catch {
       return stop(SQLiteError(failedSync: error.text, path: error.path, systemError: error.code), while: "sync")
