@@ -62,10 +62,11 @@ package final class Store: Sendable {
     let failStop = FailStop(sink, queue)
     self.failStop = failStop
     let failed: @Sendable (StoreError) -> Void = { failStop.report($0) }
+    let reserve = Reserve(configuration, paths: directory.paths)
     let applier = found.journal.map { journal in
       Applier(
         configuration, log: journal, id: journal.header.id, ringByteCount: journal.header.ringByteCount,
-        active: found.active, failed: failed)
+        active: found.active, makeRoom: { reserve.giveUpIfThere() }, failed: failed)
     }
     pool = ConnectionPool(configuration, applier: applier)
     reader = Reader(
@@ -88,7 +89,7 @@ package final class Store: Sendable {
       rewriting.request(upkeep)
     }
     for complete in found.closing { upkeep.add(Sealing(complete)) }
-    upkeep.add(Reserve(configuration, paths: directory.paths))
+    upkeep.add(reserve)
     retention.schedule(upkeep)
     rollover = SegmentRollover(configuration, directory: directory, queue: queue, catalog: catalog)
     // As they are before the writer begins.

@@ -244,6 +244,59 @@ import Testing
     #expect(try Database(path, mode: .readOnly, vfs: nil).integer("PRAGMA user_version") == 4)
   }
 
+  @Test func `records of every size are found one behind the other, over the end of the ring`() throws {
+    let directory = TestDirectory()
+    let files = PosixFileSystem()
+    let header = JournalFormat.Header(store: .random(), id: .random(), blockByteCount: 512, ringByteCount: 64 << 10)
+    let path = directory.path + "/journal"
+    try files.write(path, JournalFormat.encode(header) + [UInt8](repeating: 0, count: header.ringByteCount))
+    let journal = try CommitJournal(path, header, end: 0, files)
+    var kept: [UInt64] = [0]
+    for size in 0..<2_000 {
+      var rows = GroupRows()
+      rows.streams = (0..<size % 3).map {
+        StreamInfo(id: Int64($0 + 1), name: StreamName(stored: "stream \($0)"), incarnation: Incarnation(9))
+      }
+      rows.rows = (0..<size % 5).map { number in
+        SegmentRow(
+          stream: 1, numbers: UInt64(number + 1)...UInt64(number + 1), entryCount: 1, minTime: 1, maxTime: 1,
+          severities: 1, received: 1, rawLength: 1, producers: "p",
+          batches: ByteString(String(repeating: "b", count: size)))
+      }
+      // The last three are needed.
+      #expect(try journal.append(rows, keeping: kept[max(0, kept.count - 3)]))
+      kept.append(journal.end)
+      let content = try #require(try files.read(path))
+      let ring = content[JournalFormat.headerByteCount...].withUnsafeBytes { Array($0) }
+      var position = kept[max(0, kept.count - 4)]
+      while let found = JournalFormat.next(in: ring.span.bytes, at: position, header, seed: header.seed) {
+        position = found.end
+      }
+      #expect(position == journal.end, "size \(size)")
+    }
+    #expect(try !journal.append(GroupRows(), keeping: journal.end - UInt64(header.ringByteCount)))
+  }
+
+  @Test func `rows of a stream that follow each other become one of at most 1 MiB`() {
+    func row(_ stream: Int64, _ numbers: ClosedRange<UInt64>, _ byteCount: Int = 10) -> GroupRows {
+      var rows = GroupRows()
+      rows.rows = [
+        SegmentRow(
+          stream: stream, numbers: numbers, entryCount: 1, minTime: Int64(numbers.lowerBound), maxTime: 9,
+          severities: 1, received: 1, rawLength: 1, producers: "p",
+          batches: ByteString(String(repeating: "b", count: byteCount)))
+      ]
+      return rows
+    }
+    let joined = GroupRows(joining: [
+      row(1, 1...2), row(2, 1...1), row(1, 3...3), row(1, 5...6), row(2, 2...9, 1 << 20), row(1, 7...7),
+    ])
+    #expect(joined.rows.map(\.stream) == [1, 2, 1, 2])
+    #expect(joined.rows.map(\.numbers) == [1...3, 1...1, 5...7, 2...9])
+    #expect(joined.rows.map(\.entryCount) == [2, 1, 2, 1] && joined.rows.map(\.minTime) == [1, 1, 5, 2])
+    #expect(joined.rows.map(\.batches.count) == [20, 10, 20, 1 << 20] && joined.rows[0].producers == "pp")
+  }
+
   @Test func `a record says all that its rows are made of`() throws {
     let stream = StreamInfo(
       id: 7, name: StreamName(stored: "a/ü"), incarnation: Incarnation(9), head: 4, isSealed: true, entryCount: 5,
@@ -255,7 +308,6 @@ import Testing
     (rows.streams, rows.rows) = ([stream], [row])
     var writer = ByteWriter()
     rows.encode(into: &writer)
-    #expect(writer.count == rows.encodedByteCount)
     let bytes = writer.finish()
     var reader = ByteReader(bytes.span)
     let decoded = try GroupRows(from: &reader)

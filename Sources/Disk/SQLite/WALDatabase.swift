@@ -41,6 +41,8 @@ package final class WALDatabase {
   }
   private let syncTime = Atomic<Int64>(0)
   private var isSynced = true
+  /// Whether the last transaction has written something: one that has not syncs nothing either.
+  package private(set) var hasWritten = false
   /// Committed frames in the WAL, and how many of them are checkpointed: copied into the database file.
   private let frames = Atomic(0)
   private let homeFrames = Atomic(0)
@@ -135,7 +137,9 @@ package final class WALDatabase {
   package var path: String { connection.path }
 
   private func noteCommit() {
+    hasWritten = false
     guard let count = connection.takeWalFrameCount() else { return }
+    hasWritten = true
     // SQLite starts the WAL over once all of it is checkpointed, even if it then grows to the same length.
     if count < frameCount || homeFrameCount == frameCount { homeFrameCount = 0 }
     frameCount = count

@@ -37,6 +37,16 @@ struct Reserve: UpkeepJob {
     }
   }
 
+  /// Frees the space for use now.
+  ///
+  /// - Returns: whether there was any that could be freed.
+  func giveUpIfThere() -> Bool {
+    do throws(StoreError) { return try giveUp() } catch {
+      log(.error("\(error)"))
+      return false
+    }
+  }
+
   /// Takes the space, or as much of it as the disk can spare, and tries again later for the rest.
   func run(on upkeep: Upkeep) -> UpkeepOutcome {
     if upkeep.isClosing { return .done }

@@ -25,6 +25,7 @@ final class Applier: Sendable {
     var isClosing = false
     /// Why nothing can be applied for now.
     var obstacle: SQLiteError?
+    var isObstacleLogged = false
     /// What has stopped the store.
     var failure: SQLiteError?
     /// Whether what waits has waited long enough.
@@ -52,6 +53,8 @@ final class Applier: Sendable {
   private let durable: Atomic<UInt64>
   let checkpointer: Checkpointer
   private let failed: @Sendable (StoreError) -> Void
+  /// Frees what is reserved on a full disk, and says whether that was anything.
+  private let makeRoom: @Sendable () -> Bool
 
   /// So many bytes are applied without waiting for more.
   fileprivate static let applyByteCountMin = 256 << 10
@@ -61,17 +64,20 @@ final class Applier: Sendable {
   private static let patience = Duration.seconds(5)
   /// The segment's WAL is synced when this part of the log is still needed only because it is not.
   private static let syncDivisor: UInt64 = 4
+  /// A small ring is called full when less than this part of it is free.
+  private static let roomDivisor: UInt64 = 4
 
   /// - Parameter position: the position behind everything in `active`, all of which is durable.
   init(
     _ configuration: StoreConfiguration, log: any CommitLog, id: JournalAnchor.ID, ringByteCount: Int,
-    active: SegmentWriter, failed: @escaping @Sendable (StoreError) -> Void
+    active: SegmentWriter, makeRoom: @escaping @Sendable () -> Bool, failed: @escaping @Sendable (StoreError) -> Void
   ) {
     self.configuration = configuration
     self.log = log
     self.id = id
     self.ringByteCount = UInt64(ringByteCount)
     self.failed = failed
+    self.makeRoom = makeRoom
     checkpointer = Checkpointer(configuration)
     durable = Atomic(log.end)
     monitor = Monitor(State(taken: log.end, applied: log.end, durable: log.end, active: active))
@@ -86,7 +92,8 @@ final class Applier: Sendable {
 
   /// Whether groups of this many bytes are most likely taken.
   func hasRoom(for byteCount: Int) -> Bool {
-    log.place(of: byteCount, keeping: durable.load(ordering: .relaxed)) != nil
+    log.hasRoom(
+      for: min(byteCount, Int(ringByteCount / Self.roomDivisor)), keeping: durable.load(ordering: .relaxed))
   }
 
   /// Makes a group durable; it is applied later.
@@ -94,17 +101,15 @@ final class Applier: Sendable {
   /// - Returns: false if there is no room, or an obstacle: `own` the segment and commit it there.
   /// - Throws: what stops the store. The group may be durable or not.
   func take(_ rows: GroupRows) throws(StoreError) -> Bool {
-    let byteCount = CommitJournal.byteCount(of: rows)
-    guard let place = log.place(of: byteCount, keeping: durable.load(ordering: .relaxed)) else { return false }
     guard monitor.withLock({ $0.obstacle == nil && $0.failure == nil }) else { return false }
-    try log.append(rows, at: place)
+    guard try log.append(rows, keeping: durable.load(ordering: .relaxed)) else { return false }
     let wakes = monitor.withLock { state in
       lags.store(true, ordering: .releasing)
       let wasEmpty = state.waiting.isEmpty
       let wasSmall = state.byteCount < Self.applyByteCountMin
       state.waiting.append(rows)
       state.byteCount += rows.byteCount
-      state.taken = place.upperBound
+      state.taken = log.end
       return wasEmpty || wasSmall && state.byteCount >= Self.applyByteCountMin
     }
     if wakes { monitor.signal() }
@@ -117,6 +122,8 @@ final class Applier: Sendable {
   func own() throws(SQLiteError) {
     let outcome = monitor.withLock { state in
       state.wanted = state.taken
+      // What was in the way may be gone.
+      state.obstacle = nil
       return state.own()
     }
     if let outcome { return try outcome.get() }
@@ -161,7 +168,7 @@ final class Applier: Sendable {
     monitor.signal()
     let isReached = monitor.wait(timeout: Self.patience) { state -> Bool? in
       if state.applied >= goal { return true }
-      return state.failure == nil ? nil : false
+      return state.failure == nil && state.obstacle == nil ? nil : false
     }
     if isReached != true {
       throw SQLiteError(
@@ -208,12 +215,12 @@ final class Applier: Sendable {
       return obstruct(error, groups)
     }
     let (hadObstacle, isSyncDue) = monitor.withLock { state in
-      defer { state.obstacle = nil }
+      defer { (state.obstacle, state.isObstacleLogged) = (nil, false) }
       state.applied = position
       if state.waiting.isEmpty { lags.store(false, ordering: .releasing) }
       let isSyncDue = state.taken - state.durable > ringByteCount / Self.syncDivisor
       state.isBusy = isSyncDue
-      return (state.obstacle != nil, isSyncDue)
+      return (state.isObstacleLogged, isSyncDue)
     }
     monitor.signal()
     if hadObstacle { configuration.log(.notice("what was acknowledged last is in its segment now")) }
@@ -223,8 +230,7 @@ final class Applier: Sendable {
   /// Makes what was applied durable, so that the log may go on over it.
   private func sync(_ active: SegmentWriter, through position: UInt64) {
     do throws(FileError) {
-      // None of SQLite's locks is on this file, so that closing it again takes none away.
-      try configuration.fileSystem.synchronize(file: active.segment.path + "-wal")
+      try active.syncWal(configuration.fileSystem)
     } catch {
       return stop(SQLiteError(failedSync: error.text, path: error.path, systemError: error.code), while: "sync")
     }
@@ -239,11 +245,15 @@ final class Applier: Sendable {
   /// Puts back what could not be applied, or stops the store.
   private func obstruct(_ error: SQLiteError, _ groups: [GroupRows]) {
     guard error.meansNothingStored else { return stop(error, while: "append to") }
+    // It is little, and can be read only from its segment.
+    let hasRoom = error.isDiskFull && makeRoom()
     let isFirst = monitor.withLock { state in
-      defer { state.obstacle = error }
+      state.hasLingered = hasRoom
+      defer { state.isObstacleLogged = true }
+      state.obstacle = error
       state.isBusy = false
       state.putBack(groups)
-      return state.obstacle == nil
+      return !state.isObstacleLogged
     }
     monitor.signal()
     if isFirst {
@@ -274,6 +284,10 @@ extension Applier.State {
   fileprivate mutating func order(_ checkpointer: Checkpointer) -> Applier.Order? {
     guard failure == nil, let active else { return .end }
     guard !isOwned else { return nil }
+    if checkpointer.isOverdue(active) {
+      isBusy = true
+      return .checkpoint(active)
+    }
     if !waiting.isEmpty, isPressed || hasLingered {
       defer {
         waiting = []

@@ -1,13 +1,14 @@
 internal import LogsSystem
 internal import LogsWire
+internal import Synchronization
 
 /// The log in front of the segments as a file: a ring of records, each written at once and durable with that one write.
 ///
-/// Invariant behind `@unchecked Sendable`: the writer is used by one thread at a time, and only it calls methods.
+/// Invariant behind `@unchecked Sendable`: the writer, which one thread at a time has, alone appends.
 final class CommitJournal: CommitLog, @unchecked Sendable {
   let header: JournalFormat.Header
   let path: String
-  private(set) var end: UInt64
+  private let position: Atomic<UInt64>
   private let file: any DurableFile
   private let seed: UInt64
   private let buffer: AlignedBytes
@@ -22,7 +23,7 @@ final class CommitJournal: CommitLog, @unchecked Sendable {
   ) throws(FileError) {
     self.path = path
     self.header = header
-    self.end = end
+    position = Atomic(end)
     file = try files.openDurable(path)
     seed = header.seed
     buffer = AlignedBytes(byteCount: Self.recordByteCountMax + JournalFormat.headerByteCount)
@@ -33,25 +34,36 @@ final class CommitJournal: CommitLog, @unchecked Sendable {
   /// Whether the device takes blocks of the size that the journal was made with.
   var fitsDevice: Bool { header.blockByteCount % file.blockByteCount == 0 }
 
-  func place(of byteCount: Int, keeping kept: UInt64) -> Range<UInt64>? {
-    guard byteCount <= Self.recordByteCountMax else { return nil }
+  var end: UInt64 { position.load(ordering: .relaxed) }
+
+  func hasRoom(for byteCount: Int, keeping kept: UInt64) -> Bool { place(of: byteCount, keeping: kept) != nil }
+
+  /// Where a record of this many bytes begins and ends.
+  private func place(of byteCount: Int, keeping kept: UInt64) -> Range<UInt64>? {
+    let (end, size) = (end, header.padded(byteCount))
     let ring = UInt64(header.ringByteCount)
-    let size = header.padded(byteCount)
     // A record does not go on at the beginning of the ring.
     let rest = ring - end % ring
     let start = size <= rest ? end : end + rest
-    return start + size - kept <= ring ? start..<start + size : nil
+    return kept <= start && start + size - kept <= ring ? start..<start + size : nil
   }
 
-  func append(_ rows: GroupRows, at place: Range<UInt64>) throws(StoreError) {
+  func append(_ rows: GroupRows, keeping kept: UInt64) throws(StoreError) -> Bool {
+    guard rows.byteCount <= Self.recordByteCountMax else { return false }
     record.removeAll()
     record.append(zeros: JournalFormat.recordHeaderByteCount)
     rows.encode(into: &record)
-    JournalFormat.seal(&record, position: place.lowerBound, seed: seed)
+    guard record.count <= Self.recordByteCountMax, let place = place(of: record.count, keeping: kept) else {
+      return false
+    }
+    JournalFormat.seal(&record, position: place.lowerBound, previousEnd: end, seed: seed)
     buffer.copy(record.span, to: 0)
     buffer.clear(record.count..<place.count)
     #if PLANTED_BUGS
-      if PlantedBug.planted == .journalUnwritten { return end = place.upperBound }
+      if PlantedBug.planted == .journalUnwritten {
+        position.store(place.upperBound, ordering: .relaxed)
+        return true
+      }
     #endif
     do throws(FileError) {
       try file.write(
@@ -60,9 +72,7 @@ final class CommitJournal: CommitLog, @unchecked Sendable {
     } catch {
       throw StoreError(failedSync: error, while: "write to the journal")
     }
-    end = place.upperBound
+    position.store(place.upperBound, ordering: .relaxed)
+    return true
   }
-
-  /// What a record of these rows takes, with its header.
-  static func byteCount(of rows: GroupRows) -> Int { JournalFormat.recordHeaderByteCount + rows.encodedByteCount }
 }

@@ -3,17 +3,14 @@
 /// What a record holds suffices to build the store from it elsewhere. The form that there is now is `CommitJournal`, a
 /// file on the same disk.
 ///
-/// A position counts from where the log began, and never goes back. For one thread at a time.
+/// A position counts from where the log began, and never goes back.
 protocol CommitLog: Sendable {
-  /// The position of the next record.
+  /// The position behind the last record. For any thread.
   var end: UInt64 { get }
-  /// Where a record goes that takes this many bytes.
+  /// Whether a record of this many bytes has room while everything from `kept` on is still needed. For any thread.
+  func hasRoom(for byteCount: Int, keeping kept: UInt64) -> Bool
+  /// Adds a record, which is durable when this returns. For one thread at a time.
   ///
-  /// - Returns: the positions where it begins and ends; nil if there is no room, because too much is still needed of
-  ///   what comes after `kept`.
-  func place(of byteCount: Int, keeping kept: UInt64) -> Range<UInt64>?
-  /// Adds a record, which is durable when this returns.
-  ///
-  /// - Parameter place: from `place`.
-  func append(_ rows: GroupRows, at place: Range<UInt64>) throws(StoreError)
+  /// - Returns: false if it is too large, or there is no room while everything from `kept` on is still needed.
+  func append(_ rows: GroupRows, keeping kept: UInt64) throws(StoreError) -> Bool
 }

@@ -21,42 +21,40 @@ struct GroupRows: Sendable {
 
   /// What several groups add, in their order, in as few rows as there can be.
   init(joining groups: [GroupRows]) {
-    var parts: [[SegmentRow]] = []
+    var parts: [Part] = []
     var openPart: [Int64: Int] = [:]
     for group in groups {
       streams += group.streams
       for row in group.rows {
-        if let index = openPart[row.stream], Self.hasRoom(parts[index], row) {
-          parts[index].append(row)
+        if let index = openPart[row.stream], parts[index].takes(row) {
+          parts[index].add(row)
         } else {
           openPart[row.stream] = parts.count
-          parts.append([row])
+          parts.append(Part(rows: [row], byteCount: row.batches.count))
         }
       }
     }
-    rows = parts.map(SegmentRow.init(joining:))
+    rows = parts.map { SegmentRow(joining: $0.rows) }
   }
 
-  private static func hasRoom(_ part: [SegmentRow], _ row: SegmentRow) -> Bool {
-    part.count < rowPartCountMax
-      && part.reduce(row.batches.count) { $0 + $1.batches.count } <= RunDraft.byteCountMax
-  }
+  /// Rows that become one.
+  private struct Part {
+    var rows: [SegmentRow]
+    var byteCount: Int
 
-  /// Keeps joining linear.
-  private static let rowPartCountMax = 512
+    func takes(_ row: SegmentRow) -> Bool {
+      byteCount + row.batches.count <= RunDraft.byteCountMax
+        && rows.last.map { $0.numbers.upperBound + 1 == row.numbers.lowerBound } ?? true
+    }
+
+    mutating func add(_ row: SegmentRow) {
+      rows.append(row)
+      byteCount += row.batches.count
+    }
+  }
 }
 
 extension GroupRows {
-  /// What the fixed parts of streams and rows take in a record.
-  private static let streamByteCount = 48
-  private static let rowByteCount = 84
-
-  /// How many bytes `encode` writes.
-  var encodedByteCount: Int {
-    8 + streams.reduce(0) { $0 + Self.streamByteCount + $1.name.text.utf8.count }
-      + rows.reduce(0) { $0 + Self.rowByteCount + $1.producers.count + $1.batches.count }
-  }
-
   func encode(into writer: inout ByteWriter) {
     writer.append(u32: UInt32(streams.count))
     writer.append(u32: UInt32(rows.count))

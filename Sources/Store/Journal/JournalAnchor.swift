@@ -1,4 +1,5 @@
 internal import LogsDisk
+internal import LogsSystem
 internal import LogsWire
 
 /// What a segment says of the log in front of it: which one it is, and up to where its records are in the segment.
@@ -22,6 +23,13 @@ struct JournalAnchor: Equatable, Sendable {
 }
 
 extension SegmentWriter {
+  /// Makes durable what was committed without a sync.
+  func syncWal(_ files: any FileSystem) throws(FileError) {
+    let path = segment.path + "-wal"
+    // None of SQLite's locks is on this file, so that closing it again takes none away.
+    if try files.byteCount(path) != nil { try files.synchronize(file: path) }
+  }
+
   /// Nil if nothing is in front of the segment.
   func journalAnchor() throws(SQLiteError) -> JournalAnchor? { try JournalAnchor.find(in: database.connection) }
 

@@ -82,18 +82,18 @@ extension JournalFormat {
   /// Wraps what has been encoded behind the room for the header of a record.
   ///
   /// - Parameter record: begins with `recordHeaderByteCount` bytes of anything.
-  static func seal(_ record: inout ByteWriter, position: UInt64, seed: UInt64) {
+  static func seal(_ record: inout ByteWriter, position: UInt64, previousEnd: UInt64, seed: UInt64) {
     record.overwrite(u64: position, at: 8)
     record.overwrite(u32: UInt32(record.count), at: 16)
     record.overwrite(u32: recordMagic, at: 20)
-    record.overwrite(u64: 0, at: 24)
+    record.overwrite(u64: previousEnd, at: 24)
     record.overwrite(u64: XXH3.hash(record.span.extracting(8..<record.count), seed: seed), at: 0)
   }
 
   /// The record at `offset` of a ring, header included, if there is a whole one.
   static func record(
     in ring: RawSpan, at offset: Int, seed: UInt64
-  ) -> (position: UInt64, bytes: Range<Int>)? {
+  ) -> (position: UInt64, previousEnd: UInt64, bytes: Range<Int>)? {
     guard offset >= 0, offset + recordHeaderByteCount <= ring.byteCount else { return nil }
     do throws(WireDecodingError) {
       var reader = ByteReader(ring.extracting(offset..<offset + recordHeaderByteCount))
@@ -101,13 +101,13 @@ extension JournalFormat {
       guard magic == recordMagic, Int(length) >= recordHeaderByteCount, Int(length) <= ring.byteCount - offset,
         XXH3.hash(ring.extracting(offset + 8..<offset + Int(length)), seed: seed) == check
       else { return nil }
-      return (position, offset..<offset + Int(length))
+      return (position, try reader.u64(), offset..<offset + Int(length))
     } catch {
       return nil
     }
   }
 
-  /// The record that begins at `position`, or at the beginning of the ring if it did not fit behind the one before.
+  /// The record that follows the one that ends at `position`: there, or at the beginning of the ring if it did not fit.
   ///
   /// - Returns: where its content is in the ring, and the position behind it.
   static func next(
@@ -116,7 +116,9 @@ extension JournalFormat {
     let size = UInt64(ring.byteCount)
     let (wrapped, overflows) = (position / size + 1).multipliedReportingOverflow(by: size)
     for start in overflows ? [position] : [position, wrapped] {
-      guard let found = record(in: ring, at: Int(start % size), seed: seed), found.position == start else { continue }
+      guard let found = record(in: ring, at: Int(start % size), seed: seed), found.position == start,
+        found.previousEnd == position
+      else { continue }
       return (found.bytes.dropFirst(recordHeaderByteCount), start + header.padded(found.bytes.count))
     }
     return nil

@@ -18,6 +18,9 @@ struct JournalRecovery {
   /// It takes at most this part of the free space.
   private static let spaceDivisor = 8
 
+  /// Arithmetic on positions below it cannot overflow.
+  private static let positionMax: UInt64 = 1 << 62
+
   private struct Found {
     var header: JournalFormat.Header
     /// The room for records.
@@ -37,8 +40,18 @@ struct JournalRecovery {
     let anchor = try anchor()
     var kept: (header: JournalFormat.Header, end: UInt64)?
     if let anchor, let found = try find(anchor) {
+      guard anchor.position < Self.positionMax, anchor.position % UInt64(found.header.blockByteCount) == 0 else {
+        throw StoreError(
+          .damaged,
+          """
+          \(active.segment.path), the active segment, is damaged: the position of its journal is \(anchor.position). \
+          Check the disk, then restore the data directory from a backup
+          """)
+      }
       kept = (found.header, try replay(found, from: anchor.position))
     }
+    // What the last process had applied may not be durable yet, and the ring goes on over it.
+    if !wasClean, kept != nil { try checkpoint() }
     try remove(paths.journalTemporary)
     if let kept, kept.header.ringByteCount == configuration.journalRingByteCount {
       let journal = try open(kept.header, end: kept.end)
@@ -49,6 +62,19 @@ struct JournalRecovery {
 
   private func anchor() throws(StoreError) -> JournalAnchor? {
     do throws(SQLiteError) { return try active.journalAnchor() } catch { throw StoreError(error, while: "read") }
+  }
+
+  private func checkpoint() throws(StoreError) {
+    do throws(SQLiteError) {
+      try active.database.checkpoint()
+    } catch {
+      guard error.isBusy || error.isDiskFull else { throw StoreError(error, while: "checkpoint") }
+      try syncWal()
+    }
+  }
+
+  private func syncWal() throws(StoreError) {
+    do throws(FileError) { try active.syncWal(files) } catch { throw StoreError(failedSync: error, while: "sync") }
   }
 
   // MARK: what is there

@@ -45,6 +45,11 @@ final class Checkpointer: Sendable {
     return SystemClock.monotonic() >= state.withLock { $0.nextAt }
   }
 
+  /// Whether it is to go before everything else.
+  func isOverdue(_ active: SegmentWriter) -> Bool {
+    active.database.pendingWalByteCount > 2 * walByteCountMax && isDue(active, isIdle: false)
+  }
+
   /// - Throws: what stops the store.
   func run(_ active: SegmentWriter) throws(SQLiteError) {
     let start = SystemClock.monotonic()

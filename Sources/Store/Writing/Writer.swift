@@ -214,7 +214,7 @@ final class Writer: @unchecked Sendable {
     }
     defer { applier.disown(active, isSynced: isSynced) }
     try body()
-    isSynced = true
+    isSynced = active.database.hasWritten
   }
 
   func retentionObstacle(_ group: WriterQueue.Group) -> Refusal? {
@@ -352,17 +352,23 @@ final class Writer: @unchecked Sendable {
       guard SystemClock.monotonic() >= nextRollAt else { return }
       // The marks first: once the segment is no longer active, nobody looks for marks in its rows.
       guard try storeMarks(), try bringUpToDate() else { return }
-      defer { applier?.disown(active, isSynced: true) }
       let complete = active
       complete.segment.byteCount = complete.byteCount
       let completeByteCount = complete.byteCount + complete.database.walByteCount
-      guard let following = try rollover.take(next, now: configuration.now(), anchor: applier?.anchor) else { return }
-      active = following
+      guard let following = try following(next) else { return }
       retention.noteComplete(byteCount: completeByteCount)
       noteSizes()
       configuration.log(.upkeep("segment \(following.segment.number) is active"))
       upkeep.add(Sealing(complete))
     }
+  }
+
+  /// Makes the next segment the active one, and gives it to the applier.
+  private func following(_ next: NextSegment) throws(StoreError) -> SegmentWriter? {
+    defer { applier?.disown(active, isSynced: true) }
+    guard let following = try rollover.take(next, now: configuration.now(), anchor: applier?.anchor) else { return nil }
+    active = following
+    return following
   }
 
   /// Puts everything taken into the active segment, so that it is durable there, and has the segment from then on.
@@ -377,15 +383,13 @@ final class Writer: @unchecked Sendable {
       nextRollAt = SystemClock.monotonic() &+ Self.rollRetryInterval.nanoseconds
       return false
     }
-    do throws(SQLiteError) {
-      try active.apply(GroupRows(), through: applier.log.end, indexesRuns: false, isSynced: true)
+    do throws(FileError) {
+      try active.syncWal(configuration.fileSystem)
+      return true
     } catch {
       applier.disown(active, isSynced: false)
-      guard error.meansNothingStored else { throw StoreError(error, while: "append to") }
-      nextRollAt = SystemClock.monotonic() &+ Self.rollRetryInterval.nanoseconds
-      return false
+      throw StoreError(failedSync: error, while: "sync")
     }
-    return true
   }
 
   /// Records what retention has planned, and tells readers. After that the files may go.
@@ -473,6 +477,9 @@ final class Writer: @unchecked Sendable {
     } catch {
       guard error.isDiskFull || error.isBusy else { throw StoreError(error, while: "checkpoint") }
       if applier?.isBehind == true { throw StoreError(error, while: "append to") }
+    }
+    do throws(FileError) { try active.syncWal(configuration.fileSystem) } catch {
+      throw StoreError(failedSync: error, while: "sync")
     }
   }
 }
