@@ -99,7 +99,8 @@ internal import LogsWire
     let name = unsafe second.map { unsafe String(cString: $0) } ?? ""
     switch action {
     case SQLITE_SELECT, SQLITE_READ, SQLITE_RECURSIVE: return SQLITE_OK
-    case SQLITE_FUNCTION where name.lowercased() != "load_extension": return SQLITE_OK
+    // The second takes and shows addresses in memory.
+    case SQLITE_FUNCTION where !["load_extension", "fts3_tokenizer"].contains(name.lowercased()): return SQLITE_OK
     default: break
     }
     if let context = unsafe context {

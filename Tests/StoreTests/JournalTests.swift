@@ -144,6 +144,9 @@ import Testing
     #expect(
       test.sink.waitForLine("journal is empty: what was acknowledged in the last moments before the crash is given"))
     #expect(try test.readAll("web").texts == ["first"])
+    // The numbers of what is given up are given again.
+    let before = try TestStore(Self.configuration(directory), in: directory).info("web")?.incarnation
+    #expect(before != nil && test.info("web")?.incarnation != before)
   }
 
   @Test func `after a clean stop the journal has nothing that is needed`() throws {

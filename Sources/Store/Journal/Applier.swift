@@ -168,7 +168,8 @@ final class Applier: Sendable {
     monitor.signal()
     let isReached = monitor.wait(timeout: Self.patience) { state -> Bool? in
       if state.applied >= goal { return true }
-      return state.failure == nil && state.obstacle == nil ? nil : false
+      // A full disk may stay full for long; a lock goes.
+      return state.failure == nil && state.obstacle?.isDiskFull != true ? nil : false
     }
     if isReached != true {
       throw SQLiteError(

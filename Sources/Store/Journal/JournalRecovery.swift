@@ -35,11 +35,19 @@ struct JournalRecovery {
     case found(Found)
   }
 
-  /// - Returns: the journal to go on with; nil if there is none.
-  func run() throws(StoreError) -> CommitJournal? {
+  struct Outcome {
+    /// The journal to go on with; nil if there is none.
+    var journal: CommitJournal?
+    /// Whether what was acknowledged last may be gone: numbers that clients have seen may be given again.
+    var isGivenUp = false
+  }
+
+  func run() throws(StoreError) -> Outcome {
     let anchor = try anchor()
     var kept: (header: JournalFormat.Header, end: UInt64)?
-    if let anchor, let found = try find(anchor) {
+    let found = try anchor.map { anchor throws(StoreError) in try find(anchor) } ?? nil
+    let isGivenUp = anchor != nil && found == nil && !wasClean
+    if let anchor, let found {
       guard anchor.position < Self.positionMax, anchor.position % UInt64(found.header.blockByteCount) == 0 else {
         throw StoreError(
           .damaged,
@@ -55,9 +63,9 @@ struct JournalRecovery {
     try remove(paths.journalTemporary)
     if let kept, kept.header.ringByteCount == configuration.journalRingByteCount {
       let journal = try open(kept.header, end: kept.end)
-      if journal.fitsDevice { return journal }
+      if journal.fitsDevice { return Outcome(journal: journal) }
     }
-    return try make(replacing: anchor)
+    return Outcome(journal: try make(replacing: anchor), isGivenUp: isGivenUp)
   }
 
   private func anchor() throws(StoreError) -> JournalAnchor? {
@@ -94,7 +102,10 @@ struct JournalRecovery {
     case .empty:
       configuration.log(
         .error(
-          "\(paths.journal) is empty: what was acknowledged in the last moments before the crash is given up"))
+          """
+          \(paths.journal) is empty: what was acknowledged in the last moments before the crash is given up, and each \
+          stream gets a new incarnation
+          """))
       return nil
     case .missing: problem = "is missing"
     case .unreadable(let text): problem = text
@@ -105,7 +116,7 @@ struct JournalRecovery {
       """
       \(paths.journal) \(problem), and the last stop was not clean: what was acknowledged in the last moments before \
       it may be in there alone. Put it back, or restore the data directory from a backup; to go on without it, which \
-      loses that, put an empty file in its place
+      loses that and gives each stream a new incarnation, put an empty file in its place
       """)
   }
 
@@ -248,7 +259,11 @@ struct JournalRecovery {
       try files.synchronize(directory: paths.directory)
     } catch {
       // Without a journal everything works, and small appends take longer.
-      configuration.log(.warn("\(StoreError(error, while: "make")); appends go to the segment at once"))
+      let problem =
+        error.isDiskFull
+        ? "\(paths.journal) would take more than an eighth of the space that is free"
+        : "\(StoreError(error, while: "make"))"
+      configuration.log(.warn("\(problem): appends go to the segment at once, and small ones take longer"))
       try remove(paths.journalTemporary)
       if anchor != nil { try setJournal(nil) }
       try remove(paths.journal)

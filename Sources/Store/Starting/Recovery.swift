@@ -80,9 +80,10 @@ struct Recovery {
     let (active, trimmedBelow) = try open(segment, storeFile)
     try removeTrimmed(below: trimmedBelow, names)
     let journal = try journal(storeFile.id, active, wasClean: wasClean)
+    let isGivenUp = journal.isGivenUp
     var (streams, nextStreamID, latestReceived) = try streams(of: active, checksLast: !wasClean)
-    if isCopy, !streams.isEmpty {
-      streams = try replaceIncarnations(streams, active)
+    if isCopy || isGivenUp, !streams.isEmpty {
+      streams = try replaceIncarnations(streams, active, isCopy: isCopy)
     }
     var (listing, closing, missingCount) = try older(than: segment.number, of: storeFile.id, trimmedBelow, names)
     listing.segments.append(segment)
@@ -94,7 +95,7 @@ struct Recovery {
       try storeFile.save(paths, files)
     }
     return Result(
-      directory: StoreDirectory(configuration, paths, storeFile, listing), active: active, journal: journal,
+      directory: StoreDirectory(configuration, paths, storeFile, listing), active: active, journal: journal.journal,
       streams: streams, nextStreamID: nextStreamID, latestReceived: latestReceived, closing: closing,
       missingCount: missingCount,
       needsCheck: !wasClean)
@@ -116,13 +117,14 @@ struct Recovery {
       createdAt: configuration.now(), trimmedBelow: 1, nextStreamID: 1, streams: [], marks: [])
     let active = try directory.begin(try directory.prepareSegment(1, content))
     return Result(
-      directory: directory, active: active, journal: try journal(storeFile.id, active, wasClean: true), streams: [],
+      directory: directory, active: active, journal: try journal(storeFile.id, active, wasClean: true).journal,
+      streams: [],
       nextStreamID: 1, latestReceived: nil, closing: [], missingCount: 0, needsCheck: false, isNew: true)
   }
 
   private func journal(
     _ store: InstanceID, _ active: SegmentWriter, wasClean: Bool
-  ) throws(StoreError) -> CommitJournal? {
+  ) throws(StoreError) -> JournalRecovery.Outcome {
     try JournalRecovery(configuration: configuration, paths: paths, store: store, active: active, wasClean: wasClean)
       .run()
   }
@@ -390,15 +392,18 @@ struct Recovery {
 
   /// A restored directory may lack numbers that clients have seen: under a new incarnation no old number silently means
   /// another entry.
-  private func replaceIncarnations(_ streams: [StreamInfo], _ active: SegmentWriter) throws(StoreError) -> [StreamInfo]
-  {
-    configuration.log(
-      .warn(
-        """
-        \(paths.store) is a copy: the data directory has been restored or moved. Each of its \
-        \(Figures.count(streams.count, "stream", "streams")) gets a new incarnation, and followers get an error \
-        saying that their streams were replaced
-        """))
+  private func replaceIncarnations(
+    _ streams: [StreamInfo], _ active: SegmentWriter, isCopy: Bool
+  ) throws(StoreError) -> [StreamInfo] {
+    if isCopy {
+      configuration.log(
+        .warn(
+          """
+          \(paths.store) is a copy: the data directory has been restored or moved. Each of its \
+          \(Figures.count(streams.count, "stream", "streams")) gets a new incarnation, and followers get an error \
+          saying that their streams were replaced
+          """))
+    }
     do throws(SQLiteError) {
       return try active.replaceIncarnations(streams) { Incarnation.random() }
     } catch {
