@@ -179,6 +179,27 @@ import Testing
     #expect(test.sink.monitor.withLock { $0.error } == nil)
   }
 
+  @Test func `a reader that keeps the WAL from being checkpointed holds up nothing`() throws {
+    let directory = TestDirectory()
+    var configuration = Self.configuration(directory)
+    configuration.walByteCountMax = 64 << 10
+    let test = try TestStore(configuration, in: directory, commitsHere: true)
+    test.append("web", .test("first"), number: 1)
+    #expect(try test.readAll("web").texts == ["first"])
+    let reader = try Database(directory.data + "/segments/0000000001.db", mode: .readOnly, vfs: nil)
+    try reader.execute("BEGIN; SELECT count(*) FROM runs")
+    var texts = ["first"]
+    for number in 2...200 as ClosedRange<UInt64> {
+      texts.append("\(number) " + String(repeating: "z", count: 3_000))
+      #expect(test.append("web", .test(texts[texts.count - 1]), number: number)?.first == number)
+      #expect(try test.readAll("web", from: number).texts == [texts[texts.count - 1]])
+    }
+    #expect(test.store.statistics.checkpointCount < 1_000)
+    try reader.execute("COMMIT")
+    test.close()
+    #expect(try TestStore(configuration, in: directory).readAll("web").texts == texts)
+  }
+
   @Test func `many small appends are few rows`() throws {
     let directory = TestDirectory()
     let test = try TestStore(Self.configuration(directory), in: directory, commitsHere: true)

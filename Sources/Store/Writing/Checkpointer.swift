@@ -29,6 +29,8 @@ final class Checkpointer: Sendable {
   private static let walPatienceInterval = Duration.seconds(10)
   /// How long to wait after a checkpoint that failed on a full disk.
   private static let retryInterval = Duration.seconds(5)
+  /// How long to wait after a checkpoint that readers kept from getting far.
+  private static let heldInterval = Duration.milliseconds(100)
   /// While nothing is stored, a WAL of this fraction of its maximum is checkpointed.
   private static let idleWalDivisor = 4
 
@@ -70,10 +72,15 @@ final class Checkpointer: Sendable {
       log(.retry("\(StoreError(error, while: "checkpoint")); tried again later"))
       retryAt = start &+ Self.retryInterval.nanoseconds
     }
+    let end = SystemClock.monotonic()
+    // Readers are in the way. What is stored meanwhile must not wait for them, nor they for a processor.
+    if active.database.pendingWalByteCount > walByteCountMax {
+      retryAt = max(retryAt, end &+ Self.heldInterval.nanoseconds)
+    }
     state.withLock { state in
       state.nextAt = max(state.nextAt, retryAt)
       state.counts.count += 1
-      state.counts.time += SystemClock.monotonic() - start
+      state.counts.time += end - start
     }
   }
 
