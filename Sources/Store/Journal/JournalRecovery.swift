@@ -251,10 +251,9 @@ struct JournalRecovery {
     do throws(FileError) {
       if ringByteCount > (try files.space(paths.directory).free) / Self.spaceDivisor { throw .noRoom(paths.journal) }
       try files.write(paths.journalTemporary, JournalFormat.encode(header))
-      header.blockByteCount = try files.openDurable(paths.journalTemporary).blockByteCount
-      // Written, not only reserved: the first write to a reserved block is two.
-      try files.write(
-        paths.journalTemporary, JournalFormat.encode(header) + [UInt8](repeating: 0, count: ringByteCount))
+      let file = try files.openDurable(paths.journalTemporary)
+      header.blockByteCount = file.blockByteCount
+      try fill(file, header)
       try files.synchronize(file: paths.journalTemporary)
       try files.synchronize(directory: paths.directory)
     } catch {
@@ -273,6 +272,20 @@ struct JournalRecovery {
     try name()
     return try open(header, end: 0)
   }
+
+  /// Writes all of it: the first write to a block that is only reserved is two. In pieces, since the C library gives
+  /// less back to the system once it has had a block as large as the whole.
+  private func fill(_ file: any DurableFile, _ header: JournalFormat.Header) throws(FileError) {
+    let piece = AlignedBytes(byteCount: Self.pieceByteCount)
+    let end = JournalFormat.headerByteCount + header.ringByteCount
+    for offset in stride(from: JournalFormat.headerByteCount, to: end, by: Self.pieceByteCount) {
+      try file.write(piece, byteCount: min(Self.pieceByteCount, end - offset), at: offset)
+    }
+    piece.copy(ByteString(JournalFormat.encode(header)).span, to: 0)
+    try file.write(piece, byteCount: JournalFormat.headerByteCount, at: 0)
+  }
+
+  private static let pieceByteCount = 256 << 10
 
   private func setJournal(_ anchor: JournalAnchor?) throws(StoreError) {
     do throws(SQLiteError) { try active.setJournal(anchor) } catch { throw StoreError(error, while: "write to") }
