@@ -251,6 +251,8 @@ struct JournalRecovery {
     do throws(FileError) {
       if ringByteCount > (try files.space(paths.directory).free) / Self.spaceDivisor { throw .noRoom(paths.journal) }
       try files.write(paths.journalTemporary, JournalFormat.encode(header))
+      // Before it is written past the cache, which may hold what it was.
+      try files.synchronize(file: paths.journalTemporary)
       let file = try files.openDurable(paths.journalTemporary)
       header.blockByteCount = file.blockByteCount
       try fill(file, header)
