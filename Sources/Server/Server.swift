@@ -164,6 +164,7 @@ package final class Server: Sendable {
     store.segmentAgeMax = configuration.segmentAgeMax
     store.segmentIdleMax = configuration.segmentIdleMax
     store.rewriteDelay = configuration.rewriteDelay
+    store.upkeepProcessorPercent = configuration.upkeepProcessorPercent
     store.writerQueueByteCountMax = configuration.appendByteCountTotalMax
     store.tailCacheEntryCountMax = configuration.tailEntryCount
     store.tailCacheByteCountMax = configuration.tailByteCountMax

@@ -84,10 +84,7 @@ package final class Store: Sendable {
     rewriting = Rewriting(configuration, catalog: catalog)
     upkeep = Upkeep(
       configuration, directory: directory, pool: pool, retention: retention, rewriting: rewriting, failed: failed)
-    // An id that no stream has is a deleted stream's.
-    if found.streams.count < found.nextStreamID - 1 || found.streams.contains(where: { !$0.removals.isEmpty }) {
-      rewriting.request(upkeep)
-    }
+    rewriting.request(upkeep)
     for complete in found.closing { upkeep.add(Sealing(complete)) }
     upkeep.add(reserve)
     retention.schedule(upkeep)
@@ -116,7 +113,8 @@ package final class Store: Sendable {
   package func apply(_ configuration: StoreConfiguration) {
     let configuration = configuration.fittedToRetention
     rollover.apply(configuration)
-    rewriting.apply(configuration)
+    upkeep.apply(configuration)
+    rewriting.apply(configuration, upkeep)
     retention.apply(configuration.retention, upkeep)
     running.withLock { $0?.writer.streamCountMax.store(configuration.streamCountMax, ordering: .relaxed) }
   }
@@ -330,7 +328,11 @@ package final class Store: Sendable {
     statistics.sizeDays = trimmed.sizeDays
     statistics.isDiskLow = trimmed.isDiskLow
     statistics.isClockDoubted = trimmed.isClockDoubted
-    (statistics.rewrittenSegmentCount, statistics.rewriteFreedByteCount) = rewriting.counts
+    let rewritten = rewriting.counts
+    statistics.rewrittenSegmentCount = rewritten.rewritten
+    statistics.compactedSegmentCount = rewritten.compacted
+    statistics.rewriteFreedByteCount = rewritten.freedByteCount
+    (statistics.uncompactedSegmentCount, statistics.rewritingSegment) = rewriting.progress(of: listing)
     (statistics.check, statistics.checkedSegmentCount) = check.progress
     if let checkpoints = running.withLock({ $0?.writer.checkpointer.counts }) {
       statistics.checkpointCount = checkpoints.count

@@ -19,6 +19,10 @@ package struct StoreConfiguration: Sendable {
   package var retentionInterval: Duration = .seconds(1)
   /// How long after a deletion segments are looked at for what to take off the disk: more may follow.
   package var rewriteDelay: Duration = .seconds(10)
+  /// The part of a core that sealing, rewriting and compacting segments may take, in percent; 0: segments are not
+  /// compacted, and the rest goes on as usual.
+  package var upkeepProcessorPercent = Self.upkeepProcessorPercentUsual
+  package static let upkeepProcessorPercentUsual = 60
   package var writerQueueByteCountMax = 256 << 20
   package var writerQueueBatchCountMax = 1 << 20
   /// What one transaction takes at most; a single batch may exceed it.
@@ -75,6 +79,13 @@ package struct StoreConfiguration: Sendable {
   package var log: @Sendable (LogLine) -> Void = { _ in }
 
   package init(directory: String) { self.directory = directory }
+
+  /// How long others have the processor after work on segments has taken some time.
+  func upkeepPause(after worked: Duration) -> Duration {
+    // While compaction is paused, what has to be done is done as usual.
+    let percent = upkeepProcessorPercent > 0 ? min(upkeepProcessorPercent, 100) : Self.upkeepProcessorPercentUsual
+    return worked * (100 - percent) / percent
+  }
 
   /// The journal's room for records.
   var journalRingByteCount: Int {

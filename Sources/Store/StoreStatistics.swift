@@ -20,7 +20,12 @@ package struct StoreStatistics: Hashable, Sendable {
   package var trimmedByteCountBySize = 0
   /// Segments rewritten since the store was opened, and the bytes that this has freed.
   package var rewrittenSegmentCount = 0
+  /// Of these the ones that were compacted, and the sealed segments that wait for it.
+  package var compactedSegmentCount = 0
+  package var uncompactedSegmentCount = 0
   package var rewriteFreedByteCount = 0
+  /// The segment that is rewritten or compacted now.
+  package var rewritingSegment: Int64?
   /// About what is stored in a day, and how long the disk and `retention-size` last at that rate; nil where that is not
   /// known, or where the one comes before the other.
   package var bytesPerDay: Int?

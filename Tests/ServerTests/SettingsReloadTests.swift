@@ -21,8 +21,8 @@ import Testing
     ("append-bytes-total", "3M"), ("output-bytes", "65537"), ("output-bytes-total", "3M"), ("heartbeat", "1234ms"),
     ("handshake-timeout", "7s"), ("output-timeout", "7s"), ("stop-advice", "go-elsewhere"), ("drain-timeout", "7s"),
     ("tail-entries", "7"), ("tail-bytes", "7"), ("journal-bytes", "1M"), ("segment-bytes", "1048577"),
-    ("segment-age", "90m"), ("segment-idle", "90s"), ("rewrite-delay", "7ms"), ("seal-timeout", "7s"),
-    ("retention-age", "7d"),
+    ("segment-age", "90m"), ("segment-idle", "90s"), ("rewrite-delay", "7ms"), ("upkeep-cpu", "7"),
+    ("seal-timeout", "7s"), ("retention-age", "7d"),
     ("retention-size", "67108865"), ("retention", "a/*: 7d, 2G; $audit: none"), ("disk-min-free", "7%"),
     ("log-level", "error"), ("log-format", "json"), ("log-stream", "no"),
   ]

@@ -13,6 +13,8 @@ import Testing
     var configuration = TestStore.configuration(directory, clock)
     configuration.elapsed = { clock.now }
     configuration.rewriteDelay = .milliseconds(1)
+    // Segments are rewritten for what is removed from them alone.
+    configuration.upkeepProcessorPercent = 0
     configuration.upkeepRetryInterval = .milliseconds(5)
     configuration.tailCacheByteCountMax = 0
     // One read answers a filter, however busy the machine is.
@@ -156,6 +158,8 @@ import Testing
     var configuration = disk.configuration(directory, clock)
     configuration.elapsed = { clock.now }
     configuration.rewriteDelay = .milliseconds(1)
+    // Segments are rewritten for what is removed from them alone.
+    configuration.upkeepProcessorPercent = 0
     configuration.upkeepRetryInterval = .milliseconds(5)
     let test = try Self.sealed(configuration, directory, clock)
     let isFull = operation == FAULT_WRITE

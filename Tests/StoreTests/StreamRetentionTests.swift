@@ -15,6 +15,7 @@ import Testing
     configuration.retentionInterval = .milliseconds(2)
     configuration.tailCacheByteCountMax = 0
     configuration.rewriteDelay = .milliseconds(1)
+    configuration.upkeepProcessorPercent = 0
     configuration.upkeepRetryInterval = .milliseconds(5)
     configuration.elapsed = { clock.now }
     configuration.retention.rules = rules

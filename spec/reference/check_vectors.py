@@ -27,7 +27,7 @@ LINES = re.compile("|".join([
     rf"  (?:selector|cursor|fact|head)(?: {VALUE}){{2,3}}", rf"  stream(?: [a-zA-Z]+={VALUE})+", r"  extension 0x[0-9a-f]{4} [0-9a-f]*",
     r"  span(?: -?\d+){8}", rf"  field(?: \d+){{4}} {BYTES}(?: \d+ {BYTES})*", r"  batch part of \d+ bytes", r"batch of \d+ entries", r"  and \d+ more",
     r"  refused [a-z_]+", r"  column \d+ [a-z]+ encoding \d(?: of \d)?(?:, \d+ values)?(?::(?: -?[0-9a-f]*)+)?",
-    rf"  entry \d+ time=-?\d+ severity=\d+ kind=\d+ source={BYTES} message={BYTES}", rf"    {BYTES} = .+"]))
+    rf"  entry \d+ time=-?\d+ severity=\d+ kind=\d+ source={BYTES} message={BYTES}( received=\d+)?", rf"    {BYTES} = .+"]))
 
 
 def check_text(text):

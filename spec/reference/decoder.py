@@ -389,7 +389,7 @@ BATCH_HEADER = [("serverCheck", "u64"), ("firstSequence", "u64"), ("received", "
                 ("check", "u64"), ("format", "u8"), ("codec", "u8"), ("flags", "u16"), ("count", "u32"), ("minTime", "i64"),
                 ("maxTime", "i64"), ("severities", "u32"), ("rawLength", "u32"), ("storedLength", "u32"), ("", "zero4"),
                 ("dictionary", "u64")]
-SPARSE, REENCODED, UNTIMED = 1, 2, 4
+SPARSE, REENCODED, UNTIMED, RECEIVED_TIMES = 1, 2, 4, 256
 
 
 # 5.1 Header
@@ -463,7 +463,7 @@ def decode_batch(data, stream=None, incarnation=None):
     if b["codec"] == 1 and not numbered:
         check_window(data[88:], r)
     payload = data[88:] if b["codec"] == 0 else decompress(data[88:], b["rawLength"], r)
-    b["columns"] = decode_columns(payload, b["count"])
+    b["columns"] = decode_columns(payload, b)
     read_entries(b, append=not numbered, r=r)
     return b
 
@@ -494,12 +494,21 @@ def decompress(data, raw_length, r):
 
 # 5.2 Payload
 
-COLUMNS = {1: "time", 2: "severity", 3: "source", 4: "message", 5: "keys", 6: "values", 7: "kind", 8: "offsets"}
+COLUMNS = {1: "time", 2: "severity", 3: "source", 4: "message", 5: "keys", 6: "values", 7: "kind", 8: "offsets", 17: "received"}
 ALLOWED = {"time": "47", "severity": "17", "source": "567", "message": "57", "keys": "567", "values": "57", "kind": "17",
-           "offsets": "4"}
+           "offsets": "4", "received": "47"}
 
 
-def decode_columns(payload, n):
+def says_received(b):
+    """Whether it says for each entry when it was received, as one does that the server has made of several."""
+    return b["flags"] & (REENCODED | RECEIVED_TIMES) == REENCODED | RECEIVED_TIMES
+
+
+def column_name(id, b):
+    return COLUMNS.get(id) if id != 17 or says_received(b) else None
+
+
+def decode_columns(payload, b):
     """Column id -> {encoding, rows, dictionary, indices}, in the order of the payload."""
     r = Reader(payload, "batch", "bad_batch")
     columns = {}
@@ -511,13 +520,13 @@ def decode_columns(payload, n):
             r.refuse("column ids do not ascend from 1")
         if len(columns) == COLUMNS_MAX:
             r.refuse("more than 64 columns")
-        name = COLUMNS.get(id)
+        name = column_name(id, b)
         if name and str(encoding) not in ALLOWED[name]:
             r.refuse(f"encoding {encoding} is not one for column {name}")
         inner = content[0] if encoding == 7 and content else 0
         if name and inner and str(inner) not in ALLOWED[name]:
             r.refuse(f"constant of encoding {inner} is not one for column {name}")
-        columns[id] = decode_column(content, encoding, n)
+        columns[id] = decode_column(content, encoding, b["count"])
     return columns
 
 
@@ -567,12 +576,16 @@ def rows(r, encoding, n):
 def read_entries(b, append, r):
     """Checks what the known columns say, and adds `entries`: one tuple-like dict a row."""
     n = b["count"]
-    given = {COLUMNS[id]: column["rows"] for id, column in b["columns"].items() if id in COLUMNS}
+    given = {column_name(id, b): column["rows"] for id, column in b["columns"].items() if column_name(id, b)}
+    if says_received(b) and "received" not in given:
+        r.refuse("no times received, and the flags say that they are there")
+    received = given.get("received", [b["received"]] * n)
     times, severities = given.get("time", [0] * n), given.get("severity", [0] * n)
     sources, messages = given.get("source", [b""] * n), given.get("message", [b""] * n)
     kinds, offsets = given.get("kind", [0] * n), given.get("offsets", list(range(n)))
     timed = [t for t in times if t != 0]
-    if (b["minTime"], b["maxTime"]) != ((min(timed), max(timed)) if timed else (0, 0)):
+    counted = [t or at for t, at in zip(times, received)] if says_received(b) else timed
+    if (b["minTime"], b["maxTime"]) != ((min(counted), max(counted)) if counted else (0, 0)):
         r.refuse("minTime or maxTime disagrees with the column")
     if bool(b["flags"] & UNTIMED) != (len(timed) < n):
         r.refuse("untimed disagrees with the column")
@@ -599,7 +612,8 @@ def read_entries(b, append, r):
         decode_keys(keys)
     attributes = [decode_attributes(k, v) for k, v in zip(given.get("keys", []), given.get("values", []))] or [[]] * n
     b["entries"] = [{"sequence": b["firstSequence"] + offsets[i], "time": times[i], "severity": severities[i],
-                     "source": sources[i], "message": messages[i], "kind": kinds[i], "attributes": attributes[i]}
+                     "source": sources[i], "message": messages[i], "kind": kinds[i], "attributes": attributes[i],
+                     "received": received[i]}
                     for i in range(n)]
 
 
@@ -817,13 +831,13 @@ def show_batch(b):
             lines.append(f"  {field} " + (f"0x{b[field]:x}" if field in ("serverCheck", "check", "flags", "severities", "dictionary")
                                           else str(b[field])))
     for id, c in b["columns"].items():
-        lines.append(f"  column {id} {COLUMNS.get(id, 'unknown')} encoding {c['encoding']}"
+        lines.append(f"  column {id} {column_name(id, b) or 'unknown'} encoding {c['encoding']}"
                      + (f" of {c['inner']}" if "inner" in c else "")
                      + (f", {len(c['dictionary'])} values" if "dictionary" in c else "")
-                     + ("" if id in COLUMNS else ": " + " ".join(str(row) if isinstance(row, int) else row.hex() for row in c["rows"][:8])))
+                     + ("" if column_name(id, b) else ": " + " ".join(str(row) if isinstance(row, int) else row.hex() for row in c["rows"][:8])))
     for e in b["entries"][:20]:
         lines.append(f"  entry {e['sequence']} time={e['time']} severity={e['severity']} kind={e['kind']} source={show(e['source'])}"
-                     f" message={show(e['message'])}"
+                     f" message={show(e['message'])}" + (f" received={e['received']}" if says_received(b) else "")
                      + "".join(f"\n    {quote(k)} = {show_value(v)}" for k, v in e["attributes"]))
     if b["count"] > 20:
         lines.append(f"  and {b['count'] - 20} more")

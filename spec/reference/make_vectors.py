@@ -735,6 +735,15 @@ valid("numbered-complete", "the entry that seals a stream", batch(
     1, t(TIME) + text(b"done") + column(7, 1, b"\2", "kind"), times=[TIME], numbered=(STREAM, INCARNATION, 103, TIME)), KIND)
 valid("numbered-kind-unknown", "a kind of a later version, which is read as log",
       batch(1, text(b"a") + column(7, 1, b"\x09", "kind"), numbered=(STREAM, INCARNATION, 1, TIME)), KIND)
+MERGED = dict(n=3, times=[TIME - 9, TIME + 5, TIME + 8], severities=[9, 17, 9], columns=t(0, TIME + 5, 0) + column(2, 1, b"\x09\x11\x09", "severity")
+              + text(b"a", b"b", b"c") + column(17, 4, delta([TIME - 9, TIME, TIME + 8]), "received"))
+valid("numbered-merged", "a batch that the server has made of three: each entry says when it was received, which counts where it has no time",
+      batch(**MERGED, numbered=(STREAM, INCARNATION, 11, TIME + 8), changes=dict(flags=0x106)), KIND)
+valid("numbered-merged-sparse", "the first and the last entry of it, filtered",
+      batch(2, t(0, 0) + text(b"a", b"c") + column(8, 4, delta([0, 2]), "offsets") + column(17, 4, delta([TIME - 9, TIME + 8]), "received"),
+            times=[TIME - 9, TIME + 8], numbered=(STREAM, INCARNATION, 11, TIME + 8, 3), changes=dict(flags=0x107)), KIND)
+valid("numbered-received-unsaid", "column 17 without flag 8 is one that nobody knows",
+      batch(1, text(b"a") + column(17, 4, delta([5]), "unknown"), numbered=(STREAM, INCARNATION, 1, TIME)), KIND)
 valid("numbered-last-number", "the last number that there is", batch(1, text(b"a"), numbered=(STREAM, INCARNATION, 2**63 - 1, TIME)), KIND)
 
 PLACE = (STREAM, INCARNATION, 11, TIME)
@@ -777,6 +786,9 @@ for name, reason, pieces in [
      batch(1, text(b"a") + column(8, 7, b"\4\0", "offsets"), numbered=PLACE + (9,), changes=dict(flags=5))),
     ("zstd-raw-small", "rawLength is smaller than the content", batch(1, codec=1, payload=SMALL, numbered=PLACE, changes=dict(rawLength=9))),
     ("severity-25", "severity is above 24", batch(1, column(2, 1, b"\x19", "severity"), numbered=PLACE)),
+    ("merged-no-received", "flag 8 without times received", batch(**A, numbered=PLACE, changes=dict(flags=0x106))),
+    ("merged-received-bytes", "times received are deltas",
+     batch(1, text(b"a") + column(17, 1, b"\1", "received"), times=[1], numbered=PLACE, changes=dict(flags=0x106))),
 ]:
     invalid("numbered-" + name, reason, pieces, "batch", "bad_batch", KIND)
 

@@ -81,6 +81,8 @@ package struct ServerConfiguration: Sendable {
   package var segmentIdleMax = Duration.seconds(600)
   /// How long after a deletion segments are rewritten without what it has deleted.
   package var rewriteDelay = Duration.seconds(10)
+  /// The part of a core that work on segments may take, in percent; 0: they are not compacted.
+  package var upkeepProcessorPercent = 60
   /// How long `--seal` waits.
   package var sealDurationMax = Duration.seconds(300)
 

@@ -100,6 +100,9 @@ struct Setting: Sendable {
       \.segmentIdleMax),
     duration(
       "rewrite-delay", "how long after a deletion its segments are rewritten: more may follow", \.rewriteDelay),
+    count(
+      "upkeep-cpu", "percent of a core that compacting segments may take, 0 to pause it", 0...100,
+      \.upkeepProcessorPercent),
     duration("seal-timeout", "how long --seal waits until everything is sealed", \.sealDurationMax),
   ]
 

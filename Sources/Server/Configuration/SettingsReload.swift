@@ -66,7 +66,7 @@ extension Setting {
     "subscriptions", "queries-per-client", "followed-streams", "streams", "append-bytes", "append-batches",
     "output-bytes", "output-bytes-total", "heartbeat",
     "handshake-timeout", "output-timeout", "stop-advice", "drain-timeout", "segment-bytes", "segment-age",
-    "segment-idle", "rewrite-delay", "seal-timeout", "retention-age", "retention-size", "retention", "disk-min-free",
-    "log-level", "log-format", "log-stream",
+    "segment-idle", "rewrite-delay", "upkeep-cpu", "seal-timeout", "retention-age", "retention-size", "retention",
+    "disk-min-free", "log-level", "log-format", "log-stream",
   ]
 }

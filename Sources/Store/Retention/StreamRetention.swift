@@ -119,13 +119,15 @@ struct StreamRetention: Sendable {
     let members = Dictionary(uniqueKeysWithValues: streams.map { ($0.id, $0) })
     var freed: UInt64 = 0
     var parts: [Int64: StreamTrim.Part] = [:]
-    for segment in listing.segments where segment.number >= firstSegments[index] {
+    for (place, segment) in listing.segments.enumerated() where segment.number >= firstSegments[index] {
       guard let beginnings = read.beginnings(segment) else { continue }
+      let ends = place + 1 < listing.segments.count ? read.beginnings(listing.segments[place + 1]) : nil
       // Bytes before each row of a stream, counted from the segment's beginning.
       var byteCounts: [Int64: UInt64] = [:]
-      let isRead = read.forEachRow(segment) { stream, numbers, byteCount in
+      let isRead = read.forEachRow(segment) { stream, numbers, rowByteCount in
         guard let info = members[stream] else { return true }
-        // A row that was rewritten is smaller than it was: what is said of it may be too little, never too much.
+        let byteCount =
+          Self.byteCount(of: numbers, from: beginnings[stream], to: ends?[stream]) ?? rowByteCount
         let before = byteCounts[stream] ?? beginnings[stream]?.byteCount ?? 0
         byteCounts[stream] = before + byteCount
         guard numbers.upperBound >= info.firstKept, numbers.upperBound <= info.head else { return true }
@@ -137,6 +139,16 @@ struct StreamRetention: Sendable {
       if isRead, segment != listing.active { firstSegments[index] = segment.number + 1 }
     }
     return parts.isEmpty ? nil : StreamTrim(rule: rule, reason: .size, parts: parts)
+  }
+
+  /// About the bytes that these numbers of a stream took when they were appended: a segment that was rewritten or
+  /// compacted is smaller now, but knows where the stream was at both of its ends.
+  private static func byteCount(
+    of numbers: ClosedRange<UInt64>, from beginning: StreamBeginning?, to end: StreamBeginning?
+  ) -> UInt64? {
+    guard let beginning, let end, end.next > beginning.next, end.byteCount >= beginning.byteCount else { return nil }
+    let part = Double(numbers.size) / Double(end.next - beginning.next)
+    return UInt64(Double(end.byteCount - beginning.byteCount) * min(part, 1))
   }
 }
 
@@ -156,11 +168,18 @@ struct SegmentRead {
     do throws(SQLiteError) { return try lease.read(segment, body) } catch { return nil }
   }
 
-  /// Calls `visit` with the stream, the numbers and the bytes of each row, in the order in which they were stored,
+  /// Calls `visit` with the stream, the numbers and the bytes of each row, in the order in which they were received,
   /// until it returns false.
   ///
   /// - Returns: whether all rows could be read.
   func forEachRow(_ segment: Segment, _ visit: (Int64, ClosedRange<UInt64>, UInt64) -> Bool) -> Bool {
+    if segment.state == .sealed {
+      // Compacted rows are stored stream by stream.
+      let rows = read(segment) { connection throws(SQLiteError) in try connection.sizesOfRunsAsReceived() }
+      guard let rows else { return false }
+      for size in rows { if !visit(size.stream, size.numbers, size.byteCount) { return true } }
+      return true
+    }
     var row: Int64 = 0
     while true {
       // One short statement after the other: a long one would pin the WAL.

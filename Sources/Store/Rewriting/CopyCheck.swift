@@ -6,15 +6,15 @@ internal import LogsWire
 ///
 /// Invariant behind `@unchecked Sendable`: only the upkeep thread uses it.
 final class CopyCheck: @unchecked Sendable {
-  private let old: KeptBatches
-  private let new: KeptBatches
+  private let old: KeptEntries
+  private let new: KeptEntries
 
   /// - Parameter streams: as they were when the copy was made.
   init(
     _ old: Segment, _ newPath: String, _ streams: [Int64: StreamInfo?], vfs: String?
   ) throws(SQLiteError) {
-    self.old = try KeptBatches(old.path, streams, vfs: vfs)
-    new = try KeptBatches(newPath, streams, vfs: vfs)
+    self.old = try KeptEntries(old.path, streams, isNew: false, vfs: vfs)
+    new = try KeptEntries(newPath, streams, isNew: true, vfs: vfs)
   }
 
   /// Compares until `deadline`.
@@ -23,35 +23,40 @@ final class CopyCheck: @unchecked Sendable {
   /// - Throws: `damage` if something differs.
   func compare(until deadline: Int64) throws(SQLiteError) -> Bool {
     repeat {
-      let (before, after) = (try old.next(), try new.next())
-      guard before == after else {
+      try old.fill()
+      try new.fill()
+      if old.isEnd, new.isEnd { return true }
+      let count = min(old.entries.count, new.entries.count)
+      guard count > 0, old.stream == new.stream, old.entries.prefix(count) == new.entries.prefix(count) else {
         throw SQLiteError(damage: "it differs from the old file, near \(old.placeText)", path: new.path)
       }
-      if before == nil { return true }
+      old.entries.removeFirst(count)
+      new.entries.removeFirst(count)
     } while SystemClock.monotonic() < deadline
     return false
   }
 }
 
-/// What is kept of a segment's batches, in the order of streams and numbers.
-private final class KeptBatches {
-  /// A batch without what the server has added to it, or its entries where only a part of them is kept.
-  enum Item: Equatable {
-    case batch(stream: Int64, first: UInt64, count: UInt32, received: Int64, check: UInt64)
-    case entries(stream: Int64, [LogEntry])
-  }
-
+/// What is kept of a segment's entries, in the order of streams and numbers.
+private final class KeptEntries {
   let path: String
+  /// Whose entries these are.
+  private(set) var stream: Int64 = .min
+  /// The next ones; none at the end, once filled.
+  var entries: ArraySlice<EntryDigest> = []
   private let database: Database
   private let streams: [Int64: StreamInfo?]
   private let rows: Statement
-  private var items: ArraySlice<Item> = []
-  private var place: (stream: Int64, sequence: UInt64) = (.min, 0)
-  private var decoder = BatchDecoder()
+  private var batches: ArraySlice<Batch> = []
+  private var sequence: UInt64 = 0
+  private let unpacker = BatchUnpacker()
+  /// Of the new file: the headers of what was merged must say what the columns do.
+  private var checker: BatchChecker?
 
-  init(_ path: String, _ streams: [Int64: StreamInfo?], vfs: String?) throws(SQLiteError) {
+  init(_ path: String, _ streams: [Int64: StreamInfo?], isNew: Bool, vfs: String?) throws(SQLiteError) {
     self.path = path
     self.streams = streams
+    checker = isNew ? BatchChecker() : nil
     database = try Database(path, mode: .immutable, vfs: vfs)
     rows = try database.prepare(
       """
@@ -60,40 +65,51 @@ private final class KeptBatches {
       """)
   }
 
-  /// Where it is, for messages.
-  var placeText: String { "number \(place.sequence) of the stream with the id \(place.stream)" }
+  var isEnd: Bool { entries.isEmpty }
 
-  func next() throws(SQLiteError) -> Item? {
-    while items.isEmpty {
-      rows.bind(1, place.stream)
-      rows.bind(2, bits: place.sequence)
-      defer { rows.reset() }
-      guard try rows.step() else { return nil }
-      place = (rows.integer(0), rows.bits(1))
-      guard case .some(.some(let stream)) = streams[place.stream] else { continue }
-      let numbers = try rows.numbers(first: 1, span: 2)
-      if stream.removals.kept(of: numbers).isEmpty { continue }
+  /// Where it is, for messages.
+  var placeText: String { "number \(entries.first?.sequence ?? sequence) of the stream with the id \(stream)" }
+
+  /// Reads on if nothing is left.
+  func fill() throws(SQLiteError) {
+    while entries.isEmpty {
+      if batches.isEmpty {
+        guard try nextRow() else { return }
+        continue
+      }
+      guard let batch = batches.popFirst(), case .some(.some(let stream)) = streams[stream] else { continue }
       do {
-        for batch in try Batch.run(rows.bytes(3)) { if let item = try item(batch, stream) { items.append(item) } }
+        try take(batch, stream)
       } catch {
         throw SQLiteError(damage: "a batch cannot be read: \(error)", path: path)
       }
     }
-    return items.popFirst()
   }
 
-  private func item(_ batch: Batch, _ stream: StreamInfo) throws(WireDecodingError) -> Item? {
-    let header = batch.header
-    let numbers = header.firstSequence...header.lastSequence
-    let kept = stream.removals.kept(of: numbers)
-    guard !kept.isEmpty else { return nil }
-    if !batch.hasValidCheck { throw WireDecodingError("a batch does not pass its check", at: 0) }
-    if kept == [numbers] {
-      return .batch(
-        stream: stream.id, first: numbers.lowerBound, count: header.count, received: header.received,
-        check: header.check)
+  /// - Returns: false at the end.
+  private func nextRow() throws(SQLiteError) -> Bool {
+    rows.bind(1, stream)
+    rows.bind(2, bits: sequence)
+    defer { rows.reset() }
+    guard try rows.step() else { return false }
+    (stream, sequence) = (rows.integer(0), rows.bits(1))
+    guard case .some(.some(let info)) = streams[stream] else { return true }
+    let numbers = try rows.numbers(first: 1, span: 2)
+    if info.removals.kept(of: numbers).isEmpty { return true }
+    do {
+      batches = try Batch.run(rows.bytes(3))[...]
+    } catch {
+      throw SQLiteError(damage: "a row cannot be read: \(error)", path: path)
     }
-    let entries = try decoder.entries(of: batch).filter { !stream.removals.contains($0.sequence) }
-    return entries.isEmpty ? nil : .entries(stream: stream.id, entries)
+    return true
+  }
+
+  private func take(_ batch: Batch, _ stream: StreamInfo) throws(WireDecodingError) {
+    let kept = stream.removals.kept(of: batch.header.firstSequence...batch.header.lastSequence)
+    if kept.isEmpty { return }
+    if !batch.hasValidCheck { throw WireDecodingError("it does not pass its check", at: 0) }
+    if batch.header.flags.contains(.reencoded) { try checker?.check(numbered: batch) }
+    let digests = try BatchRows(batch, unpacker).digests()
+    entries = stream.removals.isEmpty ? digests[...] : digests.filter { !stream.removals.contains($0.sequence) }[...]
   }
 }

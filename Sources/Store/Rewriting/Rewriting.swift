@@ -3,10 +3,11 @@ internal import LogsSystem
 internal import LogsWire
 internal import Synchronization
 
-/// Takes entries that are no longer kept off the disk, without those around them: puts in the place of a sealed segment
-/// a file without them.
+/// Puts in the place of a sealed segment a smaller file that says the same: without entries that are no longer kept,
+/// and with the others in large batches.
 ///
-/// One segment at a time, oldest first, a little at a time. A crash leaves the old file or the new one, which mean the
+/// One segment at a time, a little at a time: first those from which something was removed, then those that were never
+/// compacted, oldest first. A crash leaves the old file or the new one, which mean the
 /// same to readers; what is unfinished is removed at the next start.
 final class Rewriting: UpkeepJob {
   private enum Work: Sendable {
@@ -18,19 +19,27 @@ final class Rewriting: UpkeepJob {
     case renaming
   }
 
+  /// Why a segment is rewritten.
+  private enum Reason: Sendable {
+    case removal
+    case compaction
+  }
+
   private struct State: Sendable {
     /// Counts what has changed in what is kept.
     var generation = 0
     var requestCount = 0
     var isScheduled = false
-    /// The generation of which a segment has nothing left to be removed.
-    var settled: [Segment.Version: Int] = [:]
+    /// What was found of segments from which nothing has to be removed, and the generation in which it was looked for.
+    var looked: [Segment.Version: (generation: Int, isCompacted: Bool)] = [:]
     /// Those that cannot be rewritten, since they are damaged.
     var given: Set<Segment.Version> = []
-    var current: (segment: Segment, work: Work)?
+    var current: (segment: Segment, reason: Reason, work: Work)?
     var isWaitNoted = false
     var delay: Duration
+    var isCompacting: Bool
     var rewrittenCount = 0
+    var compactedCount = 0
     var freedByteCount = 0
   }
 
@@ -38,22 +47,52 @@ final class Rewriting: UpkeepJob {
   private let catalog: Catalog
   private let state: Mutex<State>
 
-  /// How long it works at once, and how long others have the processor in between.
+  /// How long it works at once.
   private static let sliceTime = Duration.milliseconds(25)
-  private static let pause = Duration.milliseconds(15)
   /// What was trimmed is worth a rewrite when it is this part of the file.
   private static let trimmedDivisor = 4
 
   init(_ configuration: StoreConfiguration, catalog: Catalog) {
     self.configuration = configuration
-    state = Mutex(State(delay: configuration.rewriteDelay))
+    state = Mutex(State(delay: configuration.rewriteDelay, isCompacting: configuration.upkeepProcessorPercent > 0))
     self.catalog = catalog
   }
 
-  func apply(_ configuration: StoreConfiguration) { state.withLock { $0.delay = configuration.rewriteDelay } }
+  func apply(_ configuration: StoreConfiguration, _ upkeep: Upkeep) {
+    let isResumed = state.withLock { state in
+      let wasCompacting = state.isCompacting
+      state.delay = configuration.rewriteDelay
+      state.isCompacting = configuration.upkeepProcessorPercent > 0
+      return state.isCompacting && !wasCompacting
+    }
+    if isResumed { request(upkeep, isChanged: false) }
+  }
 
-  /// Segments rewritten since the store was opened, and the bytes that this has freed.
-  var counts: (segmentCount: Int, byteCount: Int) { state.withLock { ($0.rewrittenCount, $0.freedByteCount) } }
+  /// Since the store was opened.
+  struct Counts: Sendable {
+    /// Segments rewritten, and of these the ones that were compacted for the first time.
+    var rewritten = 0
+    var compacted = 0
+    var freedByteCount = 0
+  }
+
+  var counts: Counts {
+    state.withLock {
+      Counts(rewritten: $0.rewrittenCount, compacted: $0.compactedCount, freedByteCount: $0.freedByteCount)
+    }
+  }
+
+  /// How far compaction is: the sealed segments that wait for it, which may not be known of each yet, and the segment
+  /// that is rewritten, if there is one.
+  func progress(of listing: SegmentListing) -> (waitingCount: Int, current: Int64?) {
+    state.withLock { state in
+      let waiting = listing.segments.count { segment in
+        segment.state == .sealed && state.looked[segment.version]?.isCompacted == false
+          && !state.given.contains(segment.version)
+      }
+      return (waiting, state.current?.segment.number)
+    }
+  }
 
   /// Has all segments looked at soon: less of them is kept, or one more is sealed.
   func request(_ upkeep: Upkeep, isChanged: Bool = true) {
@@ -75,10 +114,11 @@ final class Rewriting: UpkeepJob {
     let requestCount = state.withLock { $0.requestCount }
     do throws(StoreError) {
       if let current = state.withLock({ $0.current }) {
-        if current.segment.isGone { abandon(upkeep) } else { try go(on: current.segment, current.work, upkeep) }
-        return .again(after: Self.pause)
+        let start = SystemClock.monotonic()
+        if isOvertaken(current) { abandon(upkeep) } else { try go(on: current, upkeep) }
+        return .again(after: upkeep.pause(after: .nanoseconds(SystemClock.monotonic() &- start)))
       }
-      guard begin(upkeep) else { return .again(after: upkeep.retryInterval) }
+      if let delay = begin(upkeep) { return .again(after: delay) }
     } catch {
       return failed(error, upkeep)
     }
@@ -87,26 +127,36 @@ final class Rewriting: UpkeepJob {
       if isOver { state.isScheduled = false }
       return isOver
     }
-    return isOver ? .done : .again(after: Self.pause)
+    return isOver ? .done : .again(after: .zero)
+  }
+
+  /// Whether what it works on is not worth it any more.
+  private func isOvertaken(_ current: (segment: Segment, reason: Reason, work: Work)) -> Bool {
+    if current.segment.isGone { return true }
+    return current.reason == .compaction && !state.withLock { $0.isCompacting }
   }
 
   private func failed(_ error: StoreError, _ upkeep: Upkeep) -> UpkeepOutcome {
-    guard let segment = state.withLock({ $0.current?.segment }) else {
+    guard let (segment, reason, _) = state.withLock({ $0.current }) else {
       preconditionFailure("only work on a segment fails: \(error)")
     }
     abandon(upkeep)
     guard error.code == .diskFull || error.code == .busy else {
-      giveUp(segment, error, upkeep)
-      return .again(after: Self.pause)
+      giveUp(segment, reason, error, upkeep)
+      return .again(after: .zero)
     }
     upkeep.log(.retry("segment \(segment.number) cannot be rewritten yet: \(error)"))
     return .again(after: upkeep.retryInterval)
   }
 
   /// Leaves a segment as it is until the next start. What readers find of it is what they found before.
-  private func giveUp(_ segment: Segment, _ error: StoreError, _ upkeep: Upkeep) {
+  private func giveUp(_ segment: Segment, _ reason: Reason, _ error: StoreError, _ upkeep: Upkeep) {
     state.withLock { _ = $0.given.insert(segment.version) }
-    upkeep.log(.error("segment \(segment.number) is not rewritten, and keeps what was removed from it: \(error)"))
+    switch reason {
+    case .removal:
+      upkeep.log(.error("segment \(segment.number) is not rewritten, and keeps what was removed from it: \(error)"))
+    case .compaction: upkeep.log(.warn("segment \(segment.number) is not compacted: \(error)"))
+    }
   }
 
   private func abandon(_ upkeep: Upkeep) {
@@ -124,61 +174,91 @@ final class Rewriting: UpkeepJob {
 
   // MARK: finding something to do
 
-  /// Begins with the first segment that is worth it, if there is one.
+  private enum Search {
+    case found(Segment, Reason)
+    case unfinished
+    case nothing
+  }
+
+  /// Begins with a segment that is worth it, if there is one.
   ///
-  /// - Returns: false if it has to wait for space.
-  private func begin(_ upkeep: Upkeep) -> Bool {
-    for segment in upkeep.directory.segments.current.segments where segment.state == .sealed {
-      let generation = state.withLock { state -> Int? in
-        let isSettled = state.settled[segment.version] == state.generation || state.given.contains(segment.version)
-        return isSettled ? nil : state.generation
-      }
-      guard let generation else { continue }
-      guard isWorthIt(segment, upkeep) else {
-        state.withLock { $0.settled[segment.version] = generation }
-        continue
-      }
-      guard upkeep.retention.reserve(segment.byteCount, upkeep) else {
-        let isFirst = state.withLock { state in
-          defer { state.isWaitNoted = true }
-          return !state.isWaitNoted
-        }
-        if isFirst {
-          upkeep.log(
-            .warn(
-              "segment \(segment.number) is not rewritten yet: that needs \(segment.byteCount >> 10) KiB of free space")
-          )
-        }
-        return false
-      }
-      // What an index is made from takes memory.
-      guard upkeep.beginIndexing(segment) else {
-        upkeep.retention.release()
-        return false
-      }
-      state.withLock { state in
-        state.isWaitNoted = false
-        state.current = (segment, .preparing)
-      }
-      return true
+  /// - Returns: when to go on; nil if there is nothing to do.
+  private func begin(_ upkeep: Upkeep) -> Duration? {
+    let (segment, reason): (Segment, Reason)
+    switch search(upkeep) {
+    case .found(let found, let why): (segment, reason) = (found, why)
+    case .unfinished: return upkeep.pause(after: Self.sliceTime)
+    case .nothing:
+      finishSearch(upkeep)
+      return nil
     }
+    guard upkeep.retention.reserve(segment.byteCount, upkeep) else {
+      let isFirst = state.withLock { state in
+        defer { state.isWaitNoted = true }
+        return !state.isWaitNoted
+      }
+      let kilobytes = segment.byteCount >> 10
+      if isFirst {
+        upkeep.log(.warn("segment \(segment.number) is not rewritten yet: that needs \(kilobytes) KiB of free space"))
+      }
+      return upkeep.retryInterval
+    }
+    // What an index is made from takes memory.
+    guard upkeep.beginIndexing(segment) else {
+      upkeep.retention.release()
+      return upkeep.retryInterval
+    }
+    state.withLock { state in
+      state.isWaitNoted = false
+      state.current = (segment, reason, .preparing)
+    }
+    return .zero
+  }
+
+  private func finishSearch(_ upkeep: Upkeep) {
     upkeep.retention.release()
     let versions = Set(upkeep.directory.segments.current.segments.map(\.version))
     state.withLock { state in
-      state.settled = state.settled.filter { versions.contains($0.key) }
+      state.looked = state.looked.filter { versions.contains($0.key) }
       state.given.formIntersection(versions)
     }
-    return true
   }
 
-  private func isWorthIt(_ segment: Segment, _ upkeep: Upkeep) -> Bool {
+  /// Looks at segments that it does not know yet, or of which less is kept now.
+  private func search(_ upkeep: Upkeep) -> Search {
+    let deadline = SystemClock.monotonic() &+ Self.sliceTime.nanoseconds
+    var uncompacted: Segment?
+    for segment in upkeep.directory.segments.current.segments where segment.state == .sealed {
+      let (generation, known, isGiven) = state.withLock { state in
+        (state.generation, state.looked[segment.version], state.given.contains(segment.version))
+      }
+      if isGiven { continue }
+      var isCompacted = known?.isCompacted
+      if known?.generation != generation {
+        if SystemClock.monotonic() >= deadline { return .unfinished }
+        guard let found = look(at: segment, upkeep) else { continue }
+        if found.hasRemovable { return .found(segment, .removal) }
+        isCompacted = found.isCompacted
+        state.withLock { $0.looked[segment.version] = (generation, found.isCompacted) }
+      }
+      if isCompacted == false, uncompacted == nil { uncompacted = segment }
+    }
+    guard let uncompacted, state.withLock({ $0.isCompacting }) else { return .nothing }
+    return .found(uncompacted, .compaction)
+  }
+
+  /// Whether enough can be removed from a segment, and whether it was compacted; nil if it cannot be read.
+  private func look(at segment: Segment, _ upkeep: Upkeep) -> (hasRemovable: Bool, isCompacted: Bool)? {
     do throws(SQLiteError) {
       let database = try Database(segment.path, mode: .immutable, vfs: configuration.vfs)
       let removable = try RemovableBytes(of: database, catalog)
-      return removable.deleted > 0 || removable.trimmed > segment.byteCount / Self.trimmedDivisor
+      return (
+        removable.deleted > 0 || removable.trimmed > segment.byteCount / Self.trimmedDivisor,
+        try SegmentSchema.isCompacted(database)
+      )
     } catch {
-      giveUp(segment, StoreError(error, while: "read"), upkeep)
-      return false
+      giveUp(segment, .removal, StoreError(error, while: "read"), upkeep)
+      return nil
     }
   }
 
@@ -199,12 +279,13 @@ final class Rewriting: UpkeepJob {
     }
   }
 
-  private func go(on segment: Segment, _ work: Work, _ upkeep: Upkeep) throws(StoreError) {
+  private func go(on current: (segment: Segment, reason: Reason, work: Work), _ upkeep: Upkeep) throws(StoreError) {
+    let (segment, reason, work) = current
     let deadline = SystemClock.monotonic() &+ Self.sliceTime.nanoseconds
     var next: Work?
     switch work {
     case .preparing: next = .copying(try copy(of: segment, upkeep))
-    case .renaming: return try finish(segment, upkeep)
+    case .renaming: return try finish(segment, reason, upkeep)
     case .copying, .indexing, .checking: break
     }
     do throws(SQLiteError) {
@@ -226,7 +307,7 @@ final class Rewriting: UpkeepJob {
     } catch {
       throw StoreError(error, while: "rewrite")
     }
-    if let next { state.withLock { $0.current = (segment, next) } }
+    if let next { state.withLock { $0.current = (segment, reason, next) } }
   }
 
   /// Opens the new file anew, to be read.
@@ -234,7 +315,7 @@ final class Rewriting: UpkeepJob {
     .checking(try CopyCheck(segment, copy.path, copy.streams, vfs: configuration.vfs))
   }
 
-  private func finish(_ segment: Segment, _ upkeep: Upkeep) throws(StoreError) {
+  private func finish(_ segment: Segment, _ reason: Reason, _ upkeep: Upkeep) throws(StoreError) {
     let (files, paths) = (upkeep.directory.files, upkeep.directory.paths)
     let path = paths.segmentTemporary(segment.number)
     var result: Result<Segment, FileError>?
@@ -259,11 +340,13 @@ final class Rewriting: UpkeepJob {
       state.withLock { state in
         state.current = nil
         state.rewrittenCount += 1
+        if reason == .compaction { state.compactedCount += 1 }
         state.freedByteCount += max(0, segment.byteCount - byteCount)
       }
       upkeep.log(
         .upkeep(
-          "segment \(segment.number) is rewritten: \(segment.byteCount >> 10) KiB before, \(byteCount >> 10) KiB now"))
+          "segment \(segment.number) is \(reason == .compaction ? "compacted" : "rewritten"): "
+            + "\(segment.byteCount >> 10) KiB before, \(byteCount >> 10) KiB now"))
     } catch {
       throw StoreError(error, while: "rewrite")
     }

@@ -2,7 +2,8 @@ internal import LogsDisk
 internal import LogsSystem
 internal import LogsWire
 
-/// The file of a segment that is rewritten, while it is made: what is kept of the old one, with a new index.
+/// The file of a segment that is rewritten, while it is made: what is kept of the old one, stream by stream in large
+/// batches, with a new index.
 ///
 /// Invariant behind `@unchecked Sendable`: only the upkeep thread uses it.
 final class SegmentCopy: SQLRunner, @unchecked Sendable {
@@ -14,8 +15,9 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
   private let insertRow: Statement
   private let incarnations: Statement
   private let evaluator = FilterEvaluator()
+  private var compaction: BatchCompaction
   /// The last row of the old file that was looked at.
-  private var row: Int64 = 0
+  private var place: (stream: Int64, sequence: UInt64) = (.min, 0)
   /// As the streams were when a row of theirs was met first: both the copy and its check go by that.
   private(set) var streams: [Int64: StreamInfo?] = [:]
   private var signers: [Int64: BatchSigner] = [:]
@@ -24,13 +26,14 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
   init(of segment: Segment, at path: String, _ catalog: Catalog, vfs: String?) throws(SQLiteError) {
     self.path = path
     self.catalog = catalog
+    compaction = BatchCompaction(path: segment.path)
     source = try Database(segment.path, mode: .immutable, vfs: vfs)
     try source.require(applicationID: SegmentSchema.applicationID, kind: "segment")
     target = try Database(path, mode: .readWrite, vfs: vfs)
     // No journal and no sync: until the file has its name, a start removes it, whatever is in it.
     try target.execute(
       """
-      PRAGMA page_size=\(SegmentSchema.pageByteCount); PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;
+      PRAGMA page_size=\(SegmentSchema.compactedPageByteCount); PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;
       PRAGMA temp_store=MEMORY;
       BEGIN;
       PRAGMA application_id=\(SegmentSchema.applicationID);
@@ -38,7 +41,11 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
       \(SegmentSchema.tables)
       DROP TABLE \(SegmentSchema.runIndex);
       """)
-    rows = try source.prepare("SELECT \(SegmentRow.columns), id FROM runs WHERE id > ?1 ORDER BY id")
+    rows = try source.prepare(
+      """
+      SELECT \(SegmentRow.columns) FROM runs INDEXED BY \(SegmentSchema.finalIndex)
+      WHERE (stream, first_seq) > (?1, ?2) ORDER BY stream, first_seq
+      """)
     insertRow = try target.prepare(
       "INSERT INTO runs(\(SegmentRow.columns)) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")
     incarnations = try source.prepare(SegmentSchema.incarnationsText)
@@ -53,7 +60,11 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
   private func copyTables() throws(SQLiteError) {
     let segment = try source.prepare("SELECT number, store, created, trimmed_below FROM segment")
     guard try segment.step() else { throw SQLiteError(damage: "its table segment is empty", path: source.path) }
-    let insertSegment = try target.prepare("INSERT INTO segment VALUES(?1, ?2, ?3, ?4, 0, 0, 1)")
+    let insertSegment = try target.prepare(
+      """
+      INSERT INTO segment(number, store, created, trimmed_below, marks_through, indexed_through, next_stream, compacted)
+      VALUES(?1, ?2, ?3, ?4, 0, 0, 1, 1)
+      """)
     insertSegment.bind(1, segment.integer(0))
     insertSegment.bind(2, copying: segment.bytes(1))
     insertSegment.bind(3, segment.integer(2))
@@ -107,25 +118,31 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
   }
 
   private func copySomeRows(until deadline: Int64) throws(SQLiteError) -> Bool {
-    rows.bind(1, row)
+    rows.bind(1, place.stream)
+    rows.bind(2, bits: place.sequence)
     defer { rows.reset() }
     repeat {
-      guard try rows.step() else { return true }
-      row = rows.integer(11)
-      try copy(try SegmentRow(rows))
+      guard try rows.step() else {
+        for row in compaction.finish() { try row.insert(with: insertRow) }
+        return true
+      }
+      let row = try SegmentRow(rows)
+      place = (row.stream, row.numbers.lowerBound)
+      try copy(row)
     } while SystemClock.monotonic() < deadline
     return false
   }
 
   private func copy(_ row: SegmentRow) throws(SQLiteError) {
     guard let stream = stream(row.stream) else { return }
-    if stream.removals.count(in: row.numbers) == 0 { return try row.insert(with: insertRow) }
     var signer = signers[row.stream] ?? BatchSigner(stream)
-    let pieces = try row.cut(stream, &signer, evaluator, path: source.path) { () throws(SQLiteError) in
+    let batches = try row.keptBatches(stream, &signer, evaluator, path: source.path) { () throws(SQLiteError) in
       try incarnations(of: row.stream)
     }
     signers[row.stream] = signer
-    for piece in pieces { try piece.insert(with: insertRow) }
+    for batch in batches {
+      for row in try compaction.add(batch, of: stream) { try row.insert(with: insertRow) }
+    }
   }
 
   private func stream(_ id: Int64) -> StreamInfo? {

@@ -45,7 +45,8 @@ struct SegmentRow {
     batches = statement.bytes(10)
   }
 
-  private init(_ batch: Batch, of stream: Int64) {
+  /// A row of one batch, still without its bytes.
+  init(_ batch: Batch, of stream: Int64) {
     let header = batch.header
     self.init(
       stream: stream, numbers: header.firstSequence...header.lastSequence, entryCount: Int64(header.count),
@@ -54,51 +55,32 @@ struct SegmentRow {
       producers: ByteString(), batches: ByteString())
   }
 
-  /// The batches of the row that are kept, cut where only a part of one is; those without a gap between them are one
-  /// row.
+  /// The batches of the row that are kept, cut where only a part of one is.
   ///
   /// - Parameter signer: of the stream.
   /// - Throws: `damage` for what cannot be read.
-  func cut(
+  func keptBatches(
     _ stream: StreamInfo, _ signer: inout BatchSigner, _ evaluator: FilterEvaluator, path: String,
     incarnations: () throws(SQLiteError) -> [Incarnation]
-  ) throws(SQLiteError) -> [SegmentRow] {
-    var rows: [SegmentRow] = []
-    var bytes = ByteWriter(capacity: 0)
-    for part in try signer.parts(of: Run(numbers, batches), incarnations: incarnations) {
+  ) throws(SQLiteError) -> [Batch] {
+    var batches: [Batch] = []
+    for part in try signer.parts(of: Run(numbers, self.batches), incarnations: incarnations) {
       guard case .batch(let run) = part else {
         throw SQLiteError(damage: "a batch does not pass its check", path: path)
       }
       let kept = stream.removals.kept(of: run.numbers)
       if kept.isEmpty { continue }
-      let batch: Batch?
       do {
-        batch =
+        let batch =
           kept == [run.numbers]
           ? try Batch(startOf: run.batches)
           : try evaluator.extract(kept, of: run.batches, seed: stream.serverSeed)
+        if let batch { batches.append(batch) }
       } catch {
         throw SQLiteError(damage: "a batch cannot be cut: \(error)", path: path)
       }
-      guard let batch else { continue }
-      let row = SegmentRow(batch, of: self.stream)
-      if let last = rows.last, last.numbers.upperBound + 1 == row.numbers.lowerBound {
-        rows[rows.count - 1].add(row)
-      } else {
-        finish(&rows, &bytes)
-        rows.append(row)
-      }
-      bytes.append(batch.bytes)
     }
-    finish(&rows, &bytes)
-    return rows
-  }
-
-  /// Gives the last row its batches.
-  private func finish(_ rows: inout [SegmentRow], _ bytes: inout ByteWriter) {
-    var collected = ByteWriter(capacity: 0)
-    swap(&collected, &bytes)
-    if !rows.isEmpty { rows[rows.count - 1].batches = collected.finish() }
+    return batches
   }
 
   /// Makes the row of another one that follows it a part of this one, but for its batches.

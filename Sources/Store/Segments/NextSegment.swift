@@ -42,8 +42,8 @@ struct NextSegment: Sendable {
       """)
     let insert = try database.prepare(
       """
-      INSERT INTO segment(number, store, created, trimmed_below, marks_through, indexed_through, next_stream)
-      VALUES(?1, ?2, ?3, ?4, 0, 0, ?5)
+      INSERT INTO segment(number, store, created, trimmed_below, marks_through, indexed_through, next_stream, compacted)
+      VALUES(?1, ?2, ?3, ?4, 0, 0, ?5, 0)
       """)
     insert.bind(1, number)
     insert.bind(2, copying: store.bytes)

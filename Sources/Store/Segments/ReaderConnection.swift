@@ -93,6 +93,22 @@ final class ReaderConnection: @unchecked Sendable {
       "SELECT id, stream, first_seq, span, length(batches) FROM runs NOT INDEXED WHERE id > ?1 ORDER BY id LIMIT ?2")
     statement.bind(1, row)
     statement.bind(2, Int64(limit))
+    return try sizes(from: statement)
+  }
+
+  /// All runs of a sealed segment, in the order in which their last entries were received, and those of a stream in the
+  /// order of their numbers, even if the clock was set back.
+  func sizesOfRunsAsReceived() throws(SQLiteError) -> [RunSize] {
+    let statement = try database.prepare(
+      """
+      SELECT id, stream, first_seq, span, length(batches),
+        max(received) OVER (PARTITION BY stream ORDER BY first_seq) AS latest
+      FROM runs ORDER BY latest, id
+      """)
+    return try sizes(from: statement)
+  }
+
+  private func sizes(from statement: borrowing Statement) throws(SQLiteError) -> [RunSize] {
     var sizes: [RunSize] = []
     while try statement.step() {
       sizes.append(

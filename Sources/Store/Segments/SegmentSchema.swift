@@ -3,14 +3,18 @@ internal import LogsDisk
 /// The tables of a segment file (`spec/storage.md`, section 3).
 enum SegmentSchema {
   /// Format 1 has no `run_index`; a segment of that format stays in use as it is. Formats 1 and 2 have no `removals`
-  /// and no `next_stream`, formats 1 to 3 no `journal`; the upgrades add them when they are needed.
-  static let format: Int64 = 4
+  /// and no `next_stream`, formats 1 to 3 no `journal`; the upgrades add them when they are needed. Formats 1 to 4 have
+  /// no `compacted`, and their batches no times received of their own.
+  static let format: Int64 = 5
   static let removalsFormat: Int64 = 3
   static let journalFormat: Int64 = 4
+  static let compactedFormat: Int64 = 5
   /// `PRAGMA application_id`: "LOGS".
   static let applicationID: Int64 = 0x4c4f_4753
   /// 4 KiB is 10 % faster for tiny commits, 16 KiB 40 % faster for bulk.
   static let pageByteCount = 8192
+  /// Of a compacted segment, whose rows are large.
+  static let compactedPageByteCount = 16_384
 
   static let tables = """
     CREATE TABLE segment(
@@ -20,7 +24,8 @@ enum SegmentSchema {
       trimmed_below INTEGER NOT NULL,
       marks_through INTEGER NOT NULL,
       indexed_through INTEGER NOT NULL,
-      next_stream INTEGER NOT NULL
+      next_stream INTEGER NOT NULL,
+      compacted INTEGER NOT NULL
     );
     CREATE TABLE streams(
       id INTEGER PRIMARY KEY,
@@ -114,6 +119,12 @@ enum SegmentSchema {
     let statement = try database.prepare("SELECT 1 FROM sqlite_master WHERE name = ?1")
     statement.bind(1, name)
     return try statement.step()
+  }
+
+  /// Whether a sealed segment has large batches, and nothing that was small before.
+  static func isCompacted(_ database: borrowing Database) throws(SQLiteError) -> Bool {
+    guard try database.integer("PRAGMA user_version") >= compactedFormat else { return false }
+    return try database.integer("SELECT compacted FROM segment") != 0
   }
 
   /// The incarnations that the batches of stream ?1 in a segment may have been signed for.

@@ -32,11 +32,15 @@ final class Sealing: UpkeepJob {
   func run(on upkeep: Upkeep) -> UpkeepOutcome {
     if segment.state == .trimmed { return remove(upkeep) }
     // The index takes space.
-    if !upkeep.isClosing, !upkeep.retention.hasRoom(upkeep) { return .again(after: Self.indexPause) }
+    if !upkeep.isClosing, !upkeep.retention.hasRoom(upkeep) {
+      return .again(after: upkeep.pause(after: Self.indexTime))
+    }
+    let start = SystemClock.monotonic()
     do throws(StoreError) {
       guard try indexBlocks(upkeep) else {
         // The next start makes the index, and seals it.
-        return upkeep.isClosing ? .done : .again(after: Self.indexPause)
+        let worked = Duration.nanoseconds(SystemClock.monotonic() &- start)
+        return upkeep.isClosing ? .done : .again(after: upkeep.pause(after: worked))
       }
     } catch {
       guard error.code == .diskFull || error.code == .busy else {
@@ -86,9 +90,8 @@ final class Sealing: UpkeepJob {
     return .done
   }
 
-  /// How long the index is worked on at once, and how long others have the processor in between.
+  /// How long the index is worked on at once.
   private static let indexTime = Duration.milliseconds(25)
-  private static let indexPause = Duration.milliseconds(15)
   /// When the store closes, a segment is still indexed if that takes little.
   private static let smallByteCount = 4 << 20
 

@@ -16,6 +16,7 @@ final class Upkeep: Sendable {
   let log: @Sendable (LogLine) -> Void
   /// Called with what stops the store.
   let failed: @Sendable (StoreError) -> Void
+  private let configuration: Mutex<StoreConfiguration>
 
   private struct State: Sendable {
     var jobs: [(job: any UpkeepJob, dueAt: Int64)] = []
@@ -38,8 +39,16 @@ final class Upkeep: Sendable {
     retryInterval = configuration.upkeepRetryInterval
     log = configuration.log
     self.failed = failed
+    self.configuration = Mutex(configuration)
     thread.withLock { $0 = Thread("store-upkeep") { self.run() } }
   }
+
+  func apply(_ configuration: StoreConfiguration) {
+    self.configuration.withLock { $0 = configuration }
+  }
+
+  /// How long others have the processor after a job has worked for some time.
+  func pause(after worked: Duration) -> Duration { configuration.withLock { $0.upkeepPause(after: worked) } }
 
   func add(_ job: any UpkeepJob) { add(job, dueAt: 0) }
 

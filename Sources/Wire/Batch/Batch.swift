@@ -28,6 +28,21 @@ package struct Batch: Sendable {
     self.bytes = bytes
   }
 
+  /// A batch without numbers, as a producer makes it.
+  ///
+  /// - Parameters:
+  ///   - header: without `check`.
+  ///   - payload: as it is stored.
+  init(unnumbered header: BatchHeader, payload: RawSpan) {
+    var header = header
+    var writer = ByteWriter(capacity: header.batchByteCount)
+    header.encode(into: &writer)
+    writer.append(payload)
+    header.check = BatchHeader.check(of: writer.span)
+    writer.overwrite(u64: header.check, at: 32)
+    self.init(header: header, bytes: writer.finish())
+  }
+
   /// Reads a run of batches end to end.
   ///
   /// - Throws: `WireDecodingError`, its offset counted from the start of the run; `isUnsupported` only for a batch that

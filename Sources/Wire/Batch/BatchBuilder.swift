@@ -195,16 +195,11 @@ package struct BatchBuilder: ~Copyable {
     let batch = compressor.compress { payload in
       writeColumns(into: &payload)
     } finish: { stored, codec, rawByteCount in
-      var header = BatchHeader(
+      let header = BatchHeader(
         codec: codec, flags: timeRange.isUntimed ? [.untimed] : [], count: UInt32(count), minTime: timeRange.lowest,
         maxTime: timeRange.highest, severities: severityMask, rawLength: UInt32(rawByteCount),
         storedLength: UInt32(stored.byteCount))
-      var writer = ByteWriter(capacity: header.batchByteCount)
-      header.encode(into: &writer)
-      writer.append(stored)
-      header.check = BatchHeader.check(of: writer.span)
-      writer.overwrite(u64: header.check, at: 32)
-      return Batch(header: header, bytes: writer.finish())
+      return Batch(unnumbered: header, payload: stored)
     }
     removeAll()
     return batch
@@ -212,29 +207,22 @@ package struct BatchBuilder: ~Copyable {
 
   private func writeColumns(into payload: inout ByteWriter) {
     if timeRange.lowest != 0 || timeRange.highest != 0 {
-      Self.write(ColumnID.time, .delta, times.span, into: &payload)
+      payload.appendColumn(ColumnID.time, .delta, times.span)
     }
-    if severityMask.nonzeroBitCount > 1 {
-      Self.write(ColumnID.severity, .bytes, severities.span, into: &payload)
-    } else if severityMask != 1 {
-      let start = Self.begin(ColumnID.severity, .constant, into: &payload)
-      payload.append(ColumnEncoding.bytes.rawValue)
-      payload.append(UInt8(severityMask.trailingZeroBitCount))
-      Self.end(start, of: &payload)
-    }
+    payload.appendSeverities(severities.span, mask: severityMask)
     sources.write(ColumnID.source, into: &payload)
-    let start = Self.begin(ColumnID.message, .lengths, into: &payload)
+    let start = payload.beginColumn(ColumnID.message, .lengths)
     payload.append(messageLengths.span)
     payload.append(messages.span)
-    Self.end(start, of: &payload)
+    payload.endColumn(start)
     if hasAttributes {
       shapes.write(ColumnID.attributeKeys, into: &payload)
-      let start = Self.begin(ColumnID.attributeValues, .lengths, into: &payload)
+      let start = payload.beginColumn(ColumnID.attributeValues, .lengths)
       payload.append(valueLengths.span)
       payload.append(values.span)
-      Self.end(start, of: &payload)
+      payload.endColumn(start)
     }
-    if hasKinds { Self.write(ColumnID.kind, .bytes, kinds.span, into: &payload) }
+    if hasKinds { payload.appendColumn(ColumnID.kind, .bytes, kinds.span) }
   }
 
   /// Empties the builder, but keeps its buffers.
@@ -257,129 +245,10 @@ package struct BatchBuilder: ~Copyable {
     kinds.removeAll()
     hasKinds = false
   }
-
-  fileprivate static func begin(_ id: UInt16, _ encoding: ColumnEncoding, into payload: inout ByteWriter) -> Int {
-    payload.append(u16: id)
-    payload.append(encoding.rawValue)
-    payload.append(UInt8(0))
-    payload.append(u32: 0)
-    return payload.count
-  }
-
-  fileprivate static func end(_ start: Int, of payload: inout ByteWriter) {
-    payload.overwrite(u32: UInt32(payload.count - start), at: start - 4)
-  }
-
-  private static func write(_ id: UInt16, _ encoding: ColumnEncoding, _ rows: RawSpan, into payload: inout ByteWriter) {
-    let start = begin(id, encoding, into: &payload)
-    payload.append(rows)
-    end(start, of: &payload)
-  }
 }
 
 /// Why no batch can hold an entry.
 package struct InvalidEntry: Error, Hashable, Sendable, CustomStringConvertible {
   public let description: String
   package init(_ description: String) { self.description = description }
-}
-
-/// Repeating rows: each distinct one is kept once.
-private struct DictionaryColumn: ~Copyable {
-  private let seed: UInt64
-  /// The distinct rows end to end, and where each of them ends.
-  private var rows = ByteWriter(capacity: 0)
-  private var ends: [Int] = []
-  private var lengths = ByteWriter(capacity: 0)
-  /// Each row's index plus one, at the place given by its hash or the next free one; 0 where there is none. At least
-  /// half of the places are free.
-  private var places: [UInt32] = []
-  private var indices = ByteWriter(capacity: 0)
-  private var last = -1
-
-  init(seed: UInt64) { self.seed = seed }
-
-  var byteCount: Int { rows.count + ends.count * 3 + indices.count + 4 }
-
-  /// Allocates only for a row that is new.
-  mutating func append(_ row: RawSpan) {
-    if last < 0 || !isRow(last, row) { last = index(of: row) }
-    indices.append(varint: UInt64(last))
-  }
-
-  mutating func append(_ row: borrowing ByteWriter) { append(row.span) }
-
-  /// Appends a row `count` times.
-  mutating func append(_ row: RawSpan, count: Int) {
-    guard count > 0 else { return }
-    append(row)
-    for _ in 1..<count { indices.append(varint: UInt64(last)) }
-  }
-
-  private func range(_ index: Int) -> Range<Int> { (index == 0 ? 0 : ends[index - 1])..<ends[index] }
-
-  private func isRow(_ index: Int, _ row: RawSpan) -> Bool {
-    rows.span.extracting(range(index)).isEqual(to: row)
-  }
-
-  private mutating func index(of row: RawSpan) -> Int {
-    if places.count <= 2 * ends.count { makePlaces() }
-    var place = firstPlace(of: row)
-    while places[place] != 0 {
-      let known = Int(places[place]) - 1
-      if isRow(known, row) { return known }
-      place = (place + 1) & (places.count - 1)
-    }
-    rows.append(row)
-    ends.append(rows.count)
-    lengths.append(varint: UInt64(row.byteCount))
-    places[place] = UInt32(ends.count)
-    return ends.count - 1
-  }
-
-  private func firstPlace(of row: RawSpan) -> Int {
-    Int(truncatingIfNeeded: XXH3.hash(row, seed: seed)) & (places.count - 1)
-  }
-
-  /// Doubles the places and enters the rows again.
-  private mutating func makePlaces() {
-    places = Array(repeating: 0, count: max(32, 2 * places.count))
-    for index in ends.indices {
-      var place = firstPlace(of: rows.span.extracting(range(index)))
-      while places[place] != 0 { place = (place + 1) & (places.count - 1) }
-      places[place] = UInt32(index + 1)
-    }
-  }
-
-  /// Writes the column: as a constant if there is one value, not at all if that is empty.
-  func write(_ id: UInt16, into payload: inout ByteWriter) {
-    if ends.count == 1 {
-      if rows.count == 0 { return }
-      let start = BatchBuilder.begin(id, .constant, into: &payload)
-      payload.append(ColumnEncoding.lengths.rawValue)
-      payload.append(lengths.span)
-      payload.append(rows.span)
-      BatchBuilder.end(start, of: &payload)
-      return
-    }
-    let start = BatchBuilder.begin(id, .dictionary, into: &payload)
-    payload.append(varint: UInt64(ends.count))
-    payload.append(lengths.span)
-    payload.append(rows.span)
-    payload.append(indices.span)
-    BatchBuilder.end(start, of: &payload)
-  }
-
-  mutating func removeAll() {
-    rows.removeAll()
-    lengths.removeAll()
-    indices.removeAll()
-    last = -1
-    guard !ends.isEmpty else { return }
-    // A table left by a batch of many rows would take longer to empty than a small batch takes to encode.
-    if places.count > Self.keptPlaceCount, places.count > 16 * ends.count { places = [] }
-    for place in places.indices { places[place] = 0 }
-    ends.removeAll(keepingCapacity: true)
-  }
-
-  private static let keptPlaceCount = 1024
 }

@@ -60,7 +60,9 @@ enum BatchContent {
   static func check(_ payload: RawSpan, of header: BatchHeader, isFromClient: Bool) throws(WireDecodingError) {
     let columns = try Column.list(in: payload)
     let count = Int(header.count)
-    var times = TimeRange()
+    var times: [Int64] = []
+    var received: [Int64] = []
+    var range = TimeRange()
     var severities: UInt32 = 0
     var keyColumn: Column?
     var hasValues = false
@@ -69,7 +71,13 @@ enum BatchContent {
     for column in columns {
       switch column.id {
       case ColumnID.time:
-        try column.forEachInteger(in: payload, count: count) { time throws(WireDecodingError) in times.add(time) }
+        if header.flags.haveReceivedTimes {
+          times = try column.integers(in: payload, count: count)
+        } else {
+          try column.forEachInteger(in: payload, count: count) { time throws(WireDecodingError) in range.add(time) }
+        }
+      case ColumnID.received where header.flags.haveReceivedTimes:
+        received = try column.integers(in: payload, count: count)
       case ColumnID.severity:
         try column.forEachByte(in: payload, count: count) { severity throws(WireDecodingError) in
           if severity > LogSeverity.highest {
@@ -113,10 +121,17 @@ enum BatchContent {
     if header.flags.contains(.sparse), !hasOffsets {
       throw WireDecodingError("a sparse batch without sequence offsets", at: 0)
     }
-    if !columns.contains(where: { $0.id == ColumnID.time }) { times.add(0) }
+    if header.flags.haveReceivedTimes {
+      guard received.count == count else {
+        throw WireDecodingError("a batch without the times received that its flags say it has", at: 42)
+      }
+      for row in 0..<count { range.add(times.isEmpty ? 0 : times[row], received: received[row]) }
+    } else if !columns.contains(where: { $0.id == ColumnID.time }) {
+      range.add(0)
+    }
     if !columns.contains(where: { $0.id == ColumnID.severity }) { severities = 1 }
-    guard header.minTime == times.lowest, header.maxTime == times.highest,
-      header.flags.contains(.untimed) == times.isUntimed
+    guard header.minTime == range.lowest, header.maxTime == range.highest,
+      header.flags.contains(.untimed) == range.isUntimed
     else { throw WireDecodingError("the header's times disagree with the time column", at: 48) }
     guard header.severities == severities else {
       throw WireDecodingError("the header's severity mask disagrees with the severity column", at: 64)
@@ -231,7 +246,8 @@ enum BatchContent {
   }
 }
 
-/// The earliest and latest of the times that are not 0, as the batch header states them.
+/// The earliest and latest times, as the batch header states them: those that are not 0, and of other entries the times
+/// received, in a batch that says these for each.
 struct TimeRange {
   private(set) var isUntimed = false
   /// The first is above the second as long as there is no time.
@@ -240,12 +256,11 @@ struct TimeRange {
   var lowest: Int64 { bounds.0 <= bounds.1 ? bounds.0 : 0 }
   var highest: Int64 { bounds.0 <= bounds.1 ? bounds.1 : 0 }
 
-  mutating func add(_ time: Int64) {
-    guard time != 0 else {
-      isUntimed = true
-      return
-    }
-    bounds = (min(bounds.0, time), max(bounds.1, time))
+  /// - Parameter received: of the entry, in a batch that says it for each.
+  mutating func add(_ time: Int64, received: Int64? = nil) {
+    if time == 0 { isUntimed = true }
+    guard let counted = time == 0 ? received : time else { return }
+    bounds = (min(bounds.0, counted), max(bounds.1, counted))
   }
 }
 

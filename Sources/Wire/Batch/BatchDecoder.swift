@@ -32,6 +32,7 @@ package struct BatchDecoder: ~Copyable {
     var values: (rows: [Range<Int>], isConstant: Bool)?
     var kinds: [UInt8] = []
     var offsets: [Int64] = []
+    var received: [Int64] = []
     for column in columns {
       switch column.id {
       case ColumnID.time: times = try column.integers(in: span, count: count)
@@ -51,6 +52,8 @@ package struct BatchDecoder: ~Copyable {
         // Followers rely on ascending numbers within the span.
         try BatchContent.checkOffsets(of: column, in: span, header: header)
         offsets = try column.integers(in: span, count: count)
+      case ColumnID.received where header.flags.haveReceivedTimes:
+        received = try column.integers(in: span, count: count)
       default: try column.checkStructure(in: span, count: count)
       }
     }
@@ -64,7 +67,7 @@ package struct BatchDecoder: ~Copyable {
       entries.append(
         LogEntry(
           sequence: header.firstSequence &+ (offsets.isEmpty ? UInt64(index) : UInt64(bitPattern: offsets[index])),
-          time: times.isEmpty ? 0 : times[index], received: header.received,
+          time: times.isEmpty ? 0 : times[index], received: received.isEmpty ? header.received : received[index],
           severity: severities.isEmpty ? .unspecified : LogSeverity(number: severities[index]) ?? .unspecified,
           source: payload[sources.isEmpty ? 0..<0 : sources[index]],
           message: payload[messages.isEmpty ? 0..<0 : messages[index]], attributes: [],
@@ -78,12 +81,14 @@ package struct BatchDecoder: ~Copyable {
 
   /// The effective time of each entry, in order.
   package mutating func effectiveTimes(of batch: Batch) throws(WireDecodingError) -> [Int64] {
+    let header = batch.header
     let payload = try payload(of: batch)
-    let count = Int(batch.header.count)
-    guard let column = try Column.list(in: payload.span).first(where: { $0.id == ColumnID.time }) else {
-      return Array(repeating: batch.header.received, count: count)
+    let columns = try Column.list(in: payload.span)
+    func integers(_ id: UInt16) throws(WireDecodingError) -> [Int64] {
+      try columns.first { $0.id == id }?.integers(in: payload.span, count: Int(header.count)) ?? []
     }
-    return try column.integers(in: payload.span, count: count).map { $0 == 0 ? batch.header.received : $0 }
+    let received = header.flags.haveReceivedTimes ? try integers(ColumnID.received) : []
+    return header.effectiveTimes(try integers(ColumnID.time), received: received)
   }
 
   /// The number of each entry, in order.

@@ -37,7 +37,11 @@ package struct BatchHeader: Hashable, Sendable {
     /// At least one entry has no time; its received time counts.
     package static let untimed = Flags(rawValue: 1 << 2)
 
-    static let known: Flags = [.sparse, .reencoded, .untimed]
+    /// Entries carry the times at which they were received. Only the server merges batches, so it counts only together
+    /// with `reencoded`: bits from 8 on used to be ignored.
+    static let receivedTimes = Flags(rawValue: 1 << 8)
+    package var haveReceivedTimes: Bool { isSuperset(of: [.reencoded, .receivedTimes]) }
+
     /// Bits that version 1 does not know and must refuse; those above are ignored.
     static let mustBeZero: UInt16 = 0x00f8
   }
@@ -70,10 +74,25 @@ package struct BatchHeader: Hashable, Sendable {
 
   /// The earliest and latest effective time: an entry without a time counts with the received time.
   package var effectiveTimes: ClosedRange<Int64> {
-    guard flags.contains(.untimed) else { return minTime...maxTime }
+    guard flags.contains(.untimed), !flags.haveReceivedTimes else { return minTime...maxTime }
     // Both are zero if no entry has a time.
     if minTime == 0, maxTime == 0 { return received...received }
     return min(minTime, received)...max(maxTime, received)
+  }
+
+  /// The effective time of each entry.
+  ///
+  /// - Parameters:
+  ///   - times: those that the entries have; empty if there is no such column.
+  ///   - receivedTimes: the same of those received.
+  func effectiveTimes(_ times: [Int64], received receivedTimes: [Int64]) -> [Int64] {
+    guard !times.isEmpty else {
+      return receivedTimes.isEmpty ? Array(repeating: received, count: Int(count)) : receivedTimes
+    }
+    guard flags.contains(.untimed) else { return times }
+    return times.enumerated().map { row, time in
+      time == 0 ? (receivedTimes.isEmpty ? received : receivedTimes[row]) : time
+    }
   }
 }
 

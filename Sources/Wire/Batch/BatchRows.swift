@@ -23,6 +23,7 @@ package final class BatchRows {
 
   private var sequences: [Int64]?
   private var times: [Int64]?
+  private var receivedTimes: [Int64]?
   private var severities: [UInt8]?
   private var sources: [Range<Int>]?
   private var messages: [Range<Int>]?
@@ -49,14 +50,33 @@ package final class BatchRows {
 
   /// The effective time of an entry.
   package func time(at row: Int) throws(WireDecodingError) -> Int64 {
+    let own = try ownTime(at: row)
+    return own == 0 ? try received(at: row) : own
+  }
+
+  /// The time that the producer gave; 0 if it gave none.
+  package func ownTime(at row: Int) throws(WireDecodingError) -> Int64 {
     if times == nil { times = try integers(ColumnID.time) }
-    guard let times, !times.isEmpty, times[row] != 0 else { return header.received }
+    guard let times, !times.isEmpty else { return 0 }
     return times[row]
+  }
+
+  /// When the server received an entry.
+  package func received(at row: Int) throws(WireDecodingError) -> Int64 {
+    guard header.flags.haveReceivedTimes else { return header.received }
+    if receivedTimes == nil { receivedTimes = try integers(ColumnID.received) }
+    guard let receivedTimes, !receivedTimes.isEmpty else { return header.received }
+    return receivedTimes[row]
   }
 
   package func severity(at row: Int) throws(WireDecodingError) -> UInt8 {
     // Of one severity alone the header says it all.
     if header.severities.nonzeroBitCount == 1 { return UInt8(header.severities.trailingZeroBitCount) }
+    return try storedSeverity(at: row)
+  }
+
+  /// The severity as the column has it, whatever the header says.
+  func storedSeverity(at row: Int) throws(WireDecodingError) -> UInt8 {
     if severities == nil { severities = try bytes(ColumnID.severity) }
     guard let severities, !severities.isEmpty else { return 0 }
     return severities[row]
@@ -73,22 +93,46 @@ package final class BatchRows {
   }
 
   package func kind(at row: Int) throws(WireDecodingError) -> LogEntry.Kind {
-    if kinds == nil { kinds = try bytes(ColumnID.kind) }
-    guard let kinds, !kinds.isEmpty else { return .log }
-    return LogEntry.Kind(rawValue: kinds[row]) ?? .log
+    LogEntry.Kind(rawValue: try rawKind(at: row)) ?? .log
   }
 
-  package func attributes(at row: Int) throws(WireDecodingError) -> [LogAttribute] {
+  /// The kind as it is stored, which may be one that this version does not know.
+  func rawKind(at row: Int) throws(WireDecodingError) -> UInt8 {
+    if kinds == nil { kinds = try bytes(ColumnID.kind) }
+    guard let kinds, !kinds.isEmpty else { return 0 }
+    return kinds[row]
+  }
+
+  /// Where an entry's rows of keys and values are in the payload; nil if the batch has no attributes.
+  private func attributeRanges(at row: Int) throws(WireDecodingError) -> (keys: Range<Int>, values: Range<Int>)? {
     if attributes == nil {
       attributes = (try rows(ColumnID.attributeKeys), try rows(ColumnID.attributeValues))
     }
-    guard let attributes, !attributes.shapes.isEmpty, !attributes.values.isEmpty else { return [] }
-    let keys = attributes.shapes[row]
+    guard let attributes, !attributes.shapes.isEmpty, !attributes.values.isEmpty else { return nil }
+    return (attributes.shapes[row], attributes.values[row])
+  }
+
+  /// An entry's rows of keys and values, as they are stored; nil if the batch has no attributes.
+  func attributeRows(at row: Int) throws(WireDecodingError) -> (keys: ByteString, values: ByteString)? {
+    guard let ranges = try attributeRanges(at: row) else { return nil }
+    let payload = try unpacked().payload
+    return (payload[ranges.keys], payload[ranges.values])
+  }
+
+  package func attributes(at row: Int) throws(WireDecodingError) -> [LogAttribute] {
+    guard let (keys, values) = try attributeRanges(at: row) else { return [] }
     if keys.isEmpty { return [] }
     let payload = try unpacked().payload
     // Entries that follow each other often have the same keys.
     if shape.row != keys { shape = (keys, try AttributeRows.keys(in: payload.span.extracting(keys))) }
-    return try AttributeRows.attributes(keys: shape.keys, values: payload.span.extracting(attributes.values[row]))
+    return try AttributeRows.attributes(keys: shape.keys, values: payload.span.extracting(values))
+  }
+
+  /// Whether it has nothing but columns that this version knows, whose rows others can be put behind.
+  func hasKnownColumnsOnly() throws(WireDecodingError) -> Bool {
+    try unpacked().list.allSatisfy { column in
+      column.id <= ColumnID.sequenceOffsets || column.id == ColumnID.received && header.flags.haveReceivedTimes
+    }
   }
 
   private func unpacked() throws(WireDecodingError) -> (payload: ByteString, list: [Column]) {

@@ -8,6 +8,8 @@ enum ColumnID {
   static let attributeValues: UInt16 = 6
   static let kind: UInt16 = 7
   static let sequenceOffsets: UInt16 = 8
+  /// Counts only where the flag `receivedTimes` says so.
+  static let received: UInt16 = 17
 }
 
 /// How a column's rows are written (`spec/wire.md`, section 5.3): a closed set.

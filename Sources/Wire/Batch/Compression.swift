@@ -5,18 +5,19 @@ internal import CZstd
   private let context: OpaquePointer
   private let scratch = Scratch()
 
-  /// The match table has 2^17 places, 512 KiB, instead of the level's 2^14: payloads of 130 KB then collide so rarely
-  /// that they take a sixth less time and no more bytes. zstd uses a smaller table for smaller payloads.
-  private static let hashLog: Int32 = 17
+  /// At level 1, the match table has 2^17 places, 512 KiB, instead of the level's 2^14: payloads of 130 KB then collide
+  /// so rarely that they take a sixth less time and no more bytes. zstd uses a smaller table for smaller payloads.
+  private static let fastHashLog: Int32 = 17
 
   /// - Parameter level: zstd's. 1 is the default: 5 M entries/s a core, 11 to 17 % of raw on real logs.
   package init(level: Int32 = 1) {
     guard let context = unsafe ZSTD_createCCtx() else { outOfMemory(0, for: "a zstd context") }
     unsafe self.context = context
-    let isSet = unsafe [
-      ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level),
-      ZSTD_CCtx_setParameter(context, ZSTD_c_hashLog, Self.hashLog),
-    ].allSatisfy { ZSTD_isError($0) == 0 }
+    var parameters = [(ZSTD_c_compressionLevel, level)]
+    if level == 1 { parameters.append((ZSTD_c_hashLog, Self.fastHashLog)) }
+    let isSet = parameters.allSatisfy { parameter, value in
+      unsafe ZSTD_isError(ZSTD_CCtx_setParameter(context, parameter, value)) == 0
+    }
     precondition(isSet, "zstd takes level \(level)")
   }
 

@@ -41,13 +41,16 @@ final class BatchColumns {
   /// The times that producers gave; empty if none.
   func ownTimes() throws(FilterFailure) -> [Int64] { try integers(ColumnID.time) }
 
+  /// The times received of a batch that says them for each entry; empty of any other.
+  func ownReceivedTimes() throws(FilterFailure) -> [Int64] {
+    header.flags.haveReceivedTimes ? try integers(ColumnID.received) : []
+  }
+
   private var knownTimes: [Int64]?
   /// Each entry's effective time.
   func times() throws(FilterFailure) -> [Int64] {
     if let knownTimes { return knownTimes }
-    let own = try ownTimes()
-    let times =
-      own.isEmpty ? Array(repeating: header.received, count: count) : own.map { $0 == 0 ? header.received : $0 }
+    let times = header.effectiveTimes(try ownTimes(), received: try ownReceivedTimes())
     knownTimes = times
     return times
   }

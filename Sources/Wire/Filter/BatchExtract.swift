@@ -13,50 +13,32 @@ struct BatchExtract {
     let facts = try self.facts()
     var payload = ByteWriter(capacity: 256)
     try FilterFailure.wrapping { () throws(WireDecodingError) in try write(into: &payload) }
-    var header = BatchHeader(
-      codec: .none, flags: facts.isUntimed ? [.sparse, .reencoded, .untimed] : [.sparse, .reencoded],
-      count: UInt32(rows.count), minTime: facts.lowest, maxTime: facts.highest, severities: facts.severities,
-      rawLength: UInt32(payload.count), storedLength: UInt32(payload.count))
-    var compressed = ByteWriter(capacity: 0)
-    let isCompressed = compressor.compress(payload.span, into: &compressed)
-    if isCompressed {
-      header.codec = .zstd
-      header.storedLength = UInt32(compressed.count)
+    var flags: BatchHeader.Flags = [.sparse, .reencoded]
+    if facts.times.isUntimed { flags.insert(.untimed) }
+    if source.flags.haveReceivedTimes { flags.insert(.receivedTimes) }
+    return compressor.compress {
+      $0.append(payload)
+    } finish: { stored, codec, rawByteCount in
+      let header = BatchHeader(
+        codec: codec, flags: flags, count: UInt32(rows.count), minTime: facts.times.lowest,
+        maxTime: facts.times.highest, severities: facts.severities, rawLength: UInt32(rawByteCount), storedLength: UInt32(stored.byteCount))
+      return Batch(unnumbered: header, payload: stored)
     }
-    var writer = ByteWriter(capacity: header.batchByteCount)
-    header.encode(into: &writer)
-    if isCompressed { writer.append(compressed) } else { writer.append(payload) }
-    header.check = BatchHeader.check(of: writer.span)
-    writer.overwrite(u64: header.check, at: 32)
-    return Batch(header: header, bytes: writer.finish())
-      .numbered(firstSequence: source.firstSequence, received: source.received, span: source.span, seed: seed)
-  }
-
-  private struct Facts {
-    var lowest: Int64 = 0
-    var highest: Int64 = 0
-    var isUntimed = false
-    var severities: UInt32 = 0
+    .numbered(firstSequence: source.firstSequence, received: source.received, span: source.span, seed: seed)
   }
 
   /// What the header says of the entries.
-  private func facts() throws(FilterFailure) -> Facts {
-    var facts = Facts()
+  private func facts() throws(FilterFailure) -> (times: TimeRange, severities: UInt32) {
+    var range = TimeRange()
+    var mask: UInt32 = 0
     let times = try columns.ownTimes()
+    let received = try columns.ownReceivedTimes()
     let severities = try columns.severities()
-    var hasTime = false
     for row in rows {
-      facts.severities |= 1 << UInt32(severities[row])
-      let time = times.isEmpty ? 0 : times[row]
-      if time == 0 {
-        facts.isUntimed = true
-      } else {
-        facts.lowest = hasTime ? min(facts.lowest, time) : time
-        facts.highest = hasTime ? max(facts.highest, time) : time
-        hasTime = true
-      }
+      mask |= 1 << UInt32(severities[row])
+      range.add(times.isEmpty ? 0 : times[row], received: received.isEmpty ? nil : received[row])
     }
-    return facts
+    return (range, mask)
   }
 
   private func write(into payload: inout ByteWriter) throws(WireDecodingError) {
@@ -70,14 +52,14 @@ struct BatchExtract {
       }
       if column.id == ColumnID.sequenceOffsets { continue }
       if column.isConstant {
-        let start = begin(column.id, .constant, into: &payload)
+        let start = payload.beginColumn(column.id, .constant)
         payload.append(column.encoding.rawValue)
         payload.append(span.extracting(column.content))
-        end(start, of: &payload)
+        payload.endColumn(start)
       } else {
-        let start = begin(column.id, column.encoding, into: &payload)
+        let start = payload.beginColumn(column.id, column.encoding)
         try writeRows(of: column, in: span, into: &payload)
-        end(start, of: &payload)
+        payload.endColumn(start)
       }
     }
     if !hasOffsets { try writeOffsets(into: &payload) }
@@ -133,7 +115,7 @@ struct BatchExtract {
   }
 
   private func writeOffsets(into payload: inout ByteWriter) throws(WireDecodingError) {
-    let start = begin(ColumnID.sequenceOffsets, .delta, into: &payload)
+    let start = payload.beginColumn(ColumnID.sequenceOffsets, .delta)
     if let own = columns.column(ColumnID.sequenceOffsets) {
       let bytes = columns.payload
       write(deltas: try own.integers(in: bytes.span, count: columns.count), into: &payload)
@@ -144,18 +126,6 @@ struct BatchExtract {
         last = row
       }
     }
-    end(start, of: &payload)
-  }
-
-  private func begin(_ id: UInt16, _ encoding: ColumnEncoding, into payload: inout ByteWriter) -> Int {
-    payload.append(u16: id)
-    payload.append(encoding.rawValue)
-    payload.append(UInt8(0))
-    payload.append(u32: 0)
-    return payload.count
-  }
-
-  private func end(_ start: Int, of payload: inout ByteWriter) {
-    payload.overwrite(u32: UInt32(payload.count - start), at: start - 4)
+    payload.endColumn(start)
   }
 }

@@ -2,11 +2,13 @@
 
 /// Entries as the reference decoder prints them.
 enum EntryText {
-  static func lines(_ entries: [LogEntry]) -> [String] {
+  /// - Parameter showsReceived: of batches that say it for each entry.
+  static func lines(_ entries: [LogEntry], showsReceived: Bool = false) -> [String] {
     entries.prefix(20).flatMap { entry in
       [
         "  entry \(entry.sequence) time=\(entry.time) severity=\(entry.severity.number) kind=\(entry.kind.rawValue)"
           + " source=\(shown(entry.source.array)) message=\(shown(entry.message.array))"
+          + (showsReceived ? " received=\(entry.received)" : "")
       ] + entry.attributes.map { "    \(quoted(Array($0.key.utf8))) = \(value($0.value))" }
     }
   }

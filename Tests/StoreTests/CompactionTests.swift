@@ -1,0 +1,184 @@
+import LogsDisk
+import LogsSystem
+import LogsWire
+import Testing
+
+@testable import LogsStore
+
+/// Sealed segments get large batches, and say what they said before.
+@Suite struct CompactionTests {
+  private static func configuration(_ directory: TestDirectory, _ clock: TestClock) -> StoreConfiguration {
+    var configuration = TestStore.configuration(directory, clock)
+    configuration.elapsed = { clock.now }
+    configuration.rewriteDelay = .milliseconds(1)
+    configuration.upkeepRetryInterval = .milliseconds(5)
+    configuration.tailCacheByteCountMax = 0
+    configuration.readTimeMax = .seconds(30)
+    configuration.upkeepProcessorPercent = 100
+    return configuration
+  }
+
+  private static func paused(_ configuration: StoreConfiguration) -> StoreConfiguration {
+    var configuration = configuration
+    configuration.upkeepProcessorPercent = 0
+    return configuration
+  }
+
+  /// Small batches of two streams, each received a second after the one before; every third without times.
+  private static func fill(_ test: TestStore, _ clock: TestClock, batchCount: Int = 300) {
+    for number in 1...batchCount {
+      clock.advance(.seconds(1))
+      let texts = (1...(number % 4 + 1)).map { "request \(number).\($0) took \(number * 7 % 1000) ms" }
+      let time = number % 3 == 0 ? 0 : Int64(number) * 1_000
+      test.append("web", .test(texts, times: texts.map { _ in time }), number: UInt64(number))
+      test.append("db", .test("query \(number)"), producer: 2, number: UInt64(number))
+    }
+  }
+
+  /// All that is stored of a stream's entries.
+  private static func entries(_ stream: String, _ test: TestStore) throws -> [LogEntry] {
+    let info = try #require(test.info(stream))
+    var decoder = BatchDecoder()
+    var found: [LogEntry] = []
+    var position: UInt64 = 1
+    while position <= info.head {
+      let result = try test.read(ReadRequest(stream: info.id, from: position, to: info.head)).get()
+      for case .batches(let run) in result.pieces {
+        for batch in try Batch.run(run.batches) {
+          #expect(batch.hasValidCheck && batch.hasValidServerCheck(seed: info.serverSeed))
+          found += try decoder.entries(of: batch).filter { run.numbers.contains($0.sequence) }
+        }
+      }
+      position = result.next
+    }
+    return found
+  }
+
+  private static func segment(_ number: Int, _ directory: TestDirectory) throws -> Database {
+    try Database(directory.data + "/segments/000000000\(number).db", mode: .immutable, vfs: nil)
+  }
+
+  @Test func `a sealed segment is compacted, and its entries stay as they were`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let configuration = Self.configuration(directory, clock)
+    var before: [String: [LogEntry]] = [:]
+    do {
+      let test = try TestStore(Self.paused(configuration), in: directory)
+      Self.fill(test, clock)
+      test.roll(clock)
+      for stream in ["web", "db", "tick"] { before[stream] = try Self.entries(stream, test) }
+      let size = test.store.statistics.byteCount
+      let found = (1...3).map { test.findSequence("web", atOrAfter: Int64($0) * 70_000) }
+      #expect(test.store.statistics.uncompactedSegmentCount <= 1)
+      test.store.apply(configuration)
+      #expect(test.sink.waitForLine("segment 1 is compacted"))
+      #expect(test.store.statistics.compactedSegmentCount == 1)
+      #expect(test.store.statistics.byteCount < size)
+      for stream in ["web", "db", "tick"] { #expect(try Self.entries(stream, test) == before[stream]) }
+      #expect((1...3).map { test.findSequence("web", atOrAfter: Int64($0) * 70_000) } == found)
+      // What the server remembers of producers stays.
+      #expect(test.append("db", .test("query 300"), producer: 2, number: 300)?.isDuplicate == true)
+      test.close()
+    }
+    let database = try Self.segment(1, directory)
+    #expect(try database.text("PRAGMA integrity_check") == "ok")
+    #expect(try database.integer("PRAGMA user_version") == SegmentSchema.format)
+    #expect(try SegmentSchema.isCompacted(database))
+    #expect(try SegmentSchema.has(BlockIndexSchema.groups, database))
+    // A row for each stream.
+    #expect(try database.integer("SELECT count(*) - count(DISTINCT stream) FROM runs") == 0)
+    let test = try TestStore(configuration, in: directory)
+    for stream in ["web", "db"] { #expect(try Self.entries(stream, test) == before[stream]) }
+  }
+
+  @Test func `a search finds the same before and after`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let configuration = Self.configuration(directory, clock)
+    let test = try TestStore(Self.paused(configuration), in: directory)
+    Self.fill(test, clock)
+    test.roll(clock)
+    let info = try #require(test.info("web"))
+    let start = try #require(try Self.entries("web", test).first?.received)
+    let filters = try ["took 77", "=request", "time>=1970-01-01T00:00:00Z AND time<1971-01-01T00:00:00Z", "request 29"]
+      .map { SharedFilter(try Filter($0)) }
+    func counts() throws -> [UInt64?] {
+      try filters.map { filter in
+        let tally = try test.read(
+          ReadRequest(stream: info.id, from: 1, to: info.head, filter: filter, tally: .count)
+        ).get()
+        return tally.tally?.result(missingCount: 0).entryCount
+      }
+    }
+    let before = try counts()
+    #expect(start > 0 && before.allSatisfy { $0 ?? 0 > 0 })
+    test.store.apply(configuration)
+    #expect(test.sink.waitForLine("segment 1 is compacted"))
+    #expect(try counts() == before)
+  }
+
+  @Test func `what is deleted later leaves a compacted segment, and large batches stay as they are`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let test = try TestStore(Self.configuration(directory, clock), in: directory)
+    for number in 1...20 {
+      test.append("web", .test((1...1_000).map { "line \(number).\($0)" }), number: UInt64(number))
+      test.append("db", .test((1...1_000).map { "row \(number).\($0)" }), producer: 2, number: UInt64(number))
+    }
+    test.roll(clock)
+    #expect(test.sink.waitForLine("segment 1 is compacted"))
+    func batches(_ stream: String) throws -> [ByteString] {
+      let database = try Self.segment(1, directory)
+      let statement = try database.prepare("SELECT batches FROM runs WHERE stream = ?1 ORDER BY first_seq")
+      statement.bind(1, try #require(test.info(stream)).id)
+      var found: [ByteString] = []
+      while try statement.step() { found += try Batch.run(statement.bytes(0)).map { ByteString($0.bytes.array) } }
+      return found
+    }
+    let before = try batches("db")
+    let counts = try before.map { Int(try Batch(wholeOf: $0).header.count) }
+    #expect(counts == [16_000, 4_000])
+    _ = try test.delete("web", 500...700).get()
+    #expect(test.sink.waitForLine("segment 1 is rewritten"))
+    #expect(try batches("db").first == before.first)
+    let reading = try test.readAll("web")
+    #expect(reading.texts.count == 19_799 && reading.skips == [.init(from: 500, to: 700, reason: .deleted)])
+  }
+
+  @Test func `a damaged segment is left as it is`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let configuration = Self.configuration(directory, clock)
+    do {
+      let test = try TestStore(Self.paused(configuration), in: directory)
+      Self.fill(test, clock, batchCount: 50)
+      test.roll(clock)
+      test.close()
+    }
+    do {
+      let database = try Database(directory.data + "/segments/0000000001.db", mode: .readWrite, vfs: nil)
+      try database.execute(
+        "UPDATE runs SET batches = CAST(substr(batches, 1, 90) || x'ff' || substr(batches, 92) AS BLOB) WHERE id = 20")
+    }
+    let test = try TestStore(configuration, in: directory)
+    #expect(test.sink.waitForLine("segment 1 is not compacted: "))
+    let reading = try test.readAll("web")
+    let skips = try test.readAll("db").skips
+    #expect(reading.skips.count + skips.count == 1)
+    #expect(directory.contents("data/segments/0000000001.db.tmp").isEmpty)
+  }
+
+  @Test func `with nothing to do a pause lasts, and work is followed by a pause of its share`() {
+    let configuration = { (percent: Int) in
+      var configuration = StoreConfiguration(directory: "/nowhere")
+      configuration.upkeepProcessorPercent = percent
+      return configuration
+    }
+    for (percent, pause) in [(100, 0), (50, 30), (20, 120), (1, 2_970)] {
+      #expect(configuration(percent).upkeepPause(after: .milliseconds(30)) == .milliseconds(pause))
+    }
+    // What has to be done goes on while compaction is paused.
+    #expect(configuration(0).upkeepPause(after: .milliseconds(30)) == .milliseconds(20))
+  }
+}
