@@ -1,5 +1,6 @@
 import Testing
 
+@testable import LogsSimulation
 @testable import LogsWire
 
 @Suite struct `Golden vectors` {

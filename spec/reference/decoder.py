@@ -824,6 +824,12 @@ def show_value(value):
     return type if content is None else f"{type} {show(content)}"
 
 
+def show_entry(e, with_received=False):
+    return (f"  entry {e['sequence']} time={e['time']} severity={e['severity']} kind={e['kind']} source={show(e['source'])}"
+            f" message={show(e['message'])}" + (f" received={e['received']}" if with_received else "")
+            + "".join(f"\n    {quote(k)} = {show_value(v)}" for k, v in e["attributes"]))
+
+
 def show_batch(b):
     lines = [f"batch of {b['count']} entries"]
     for field, form in BATCH_HEADER:
@@ -835,10 +841,7 @@ def show_batch(b):
                      + (f" of {c['inner']}" if "inner" in c else "")
                      + (f", {len(c['dictionary'])} values" if "dictionary" in c else "")
                      + ("" if column_name(id, b) else ": " + " ".join(str(row) if isinstance(row, int) else row.hex() for row in c["rows"][:8])))
-    for e in b["entries"][:20]:
-        lines.append(f"  entry {e['sequence']} time={e['time']} severity={e['severity']} kind={e['kind']} source={show(e['source'])}"
-                     f" message={show(e['message'])}" + (f" received={e['received']}" if says_received(b) else "")
-                     + "".join(f"\n    {quote(k)} = {show_value(v)}" for k, v in e["attributes"]))
+    lines += [show_entry(e, says_received(b)) for e in b["entries"][:20]]
     if b["count"] > 20:
         lines.append(f"  and {b['count'] - 20} more")
     return "\n".join(lines) + "\n"

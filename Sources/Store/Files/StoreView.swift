@@ -165,19 +165,8 @@ package struct StoreView: Sendable {
     }
   }
 
-  /// Whether the header says so (https://www.sqlite.org/fileformat.html, 1.3.3).
   private func hasWalMode(_ number: Int64) throws(FileError) -> Bool {
-    let path = paths.segment(number)
-    guard let file = try files.openIfThere(path) else { return false }
-    do {
-      let header = try file.readAll(atMost: Self.headerByteCount)
-      return header.count == Self.headerByteCount && header.last == Self.walVersion
-    } catch {
-      throw FileError("read", path, error)
-    }
+    let content = try files.read(paths.segment(number), atMost: SegmentHeader.byteCount)
+    return content.flatMap(SegmentHeader.init)?.hasWalMode ?? false
   }
-
-  /// Up to the write version and read version.
-  private static let headerByteCount = 20
-  private static let walVersion: UInt8 = 2
 }

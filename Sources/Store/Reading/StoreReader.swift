@@ -136,11 +136,7 @@ package final class StoreReader: Sendable {
       throw StoreError(
         .notAStore, "\(path) is not segment \(file.newest) of store \(file.id); restore the whole data directory")
     }
-    guard identity.format <= SegmentSchema.format else {
-      throw StoreError(
-        .notAStore,
-        "\(path) has format \(identity.format), this program knows \(SegmentSchema.format); use a newer one")
-    }
+    guard identity.format <= SegmentSchema.format else { throw .newer(path, format: identity.format) }
     guard (1...file.newest).contains(identity.trimmedBelow) else {
       throw StoreError(.damaged, "\(path) is damaged: trimmed_below is \(identity.trimmedBelow)")
     }
@@ -164,8 +160,9 @@ package final class StoreReader: Sendable {
       } catch {
         throw StoreError(error, while: "look at", advice: StoreView.advice)
       }
-      listing.segments.append(
-        Segment(number: number, path: path, state: unsealed.contains(number) ? .closing : .sealed))
+      let isSealed = !unsealed.contains(number)
+      if isSealed { try configuration.fileSystem.requireKnownFormat(ofSegment: path) }
+      listing.segments.append(Segment(number: number, path: path, state: isSealed ? .sealed : .closing))
     }
     if content.newest > 0 {
       listing.segments.append(

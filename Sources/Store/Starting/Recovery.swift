@@ -208,9 +208,7 @@ struct Recovery {
       throw StoreError(error, while: "open")
     }
     if identity.applicationID == SegmentSchema.applicationID, identity.format > SegmentSchema.format {
-      throw StoreError(
-        .notAStore,
-        "\(segment.path) has format \(identity.format), this program knows \(SegmentSchema.format); use a newer one")
+      throw .newer(segment.path, format: identity.format)
     }
     guard identity.applicationID == SegmentSchema.applicationID, (1...SegmentSchema.format).contains(identity.format),
       identity.number == segment.number, identity.store == storeFile.id.bytes
@@ -253,6 +251,7 @@ struct Recovery {
       } catch {
         throw StoreError(error, while: "look at")
       }
+      try files.requireKnownFormat(ofSegment: segment.path)
       // Read without its WAL, such a segment would silently lack its last commits.
       if names.contains("\(name)-wal") || names.contains("\(name)-journal") {
         segment.state = .closing

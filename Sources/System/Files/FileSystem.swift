@@ -15,6 +15,8 @@ package protocol FileSystem: Sendable {
   func identity(_ path: String) throws(FileError) -> FileIdentity
   /// The whole content of a small file, nil if it does not exist.
   func read(_ path: String) throws(FileError) -> [UInt8]?
+  /// The first bytes of a file, as many as there are; nil if it does not exist.
+  func read(_ path: String, atMost byteCount: Int) throws(FileError) -> [UInt8]?
   /// Creates an empty file, unless one exists.
   func make(_ path: String) throws(FileError)
   /// Replaces the content, creating the file if it is missing. A reader may see only part of it meanwhile or after a

@@ -56,6 +56,11 @@ package struct PosixFileSystem: FileSystem {
     do { return try file.readAll() } catch { throw FileError("read", path, error) }
   }
 
+  package func read(_ path: String, atMost byteCount: Int) throws(FileError) -> [UInt8]? {
+    guard let file = try openIfThere(path, O_RDONLY) else { return nil }
+    do { return try file.readAll(atMost: byteCount) } catch { throw FileError("read", path, error) }
+  }
+
   package func make(_ path: String) throws(FileError) { _ = try open(path, O_WRONLY | O_CREAT | O_EXCL) }
 
   package func write(_ path: String, _ content: [UInt8]) throws(FileError) {

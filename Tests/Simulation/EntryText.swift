@@ -2,15 +2,19 @@
 
 /// Entries as the reference decoder prints them.
 enum EntryText {
+  /// The first 20, as of a vector.
+  ///
   /// - Parameter showsReceived: of batches that say it for each entry.
   static func lines(_ entries: [LogEntry], showsReceived: Bool = false) -> [String] {
-    entries.prefix(20).flatMap { entry in
-      [
-        "  entry \(entry.sequence) time=\(entry.time) severity=\(entry.severity.number) kind=\(entry.kind.rawValue)"
-          + " source=\(shown(entry.source.array)) message=\(shown(entry.message.array))"
-          + (showsReceived ? " received=\(entry.received)" : "")
-      ] + entry.attributes.map { "    \(quoted(Array($0.key.utf8))) = \(value($0.value))" }
-    }
+    entries.prefix(20).flatMap { lines($0, showsReceived: showsReceived) }
+  }
+
+  static func lines(_ entry: LogEntry, showsReceived: Bool = false) -> [String] {
+    [
+      "  entry \(entry.sequence) time=\(entry.time) severity=\(entry.severity.number) kind=\(entry.kind.rawValue)"
+        + " source=\(shown(entry.source.array)) message=\(shown(entry.message.array))"
+        + (showsReceived ? " received=\(entry.received)" : "")
+    ] + entry.attributes.map { "    \(quoted(Array($0.key.utf8))) = \(value($0.value))" }
   }
 
   /// The entry lines of a printed batch, without the parts that Swift and Python print differently.
