@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Runs the reference decoder over every vector. Valid ones must decode to the text beside them and, where the bytes are not a
 choice of the compressor, encode to the same bytes again; invalid ones must be refused in the step and with the error they name.
-The examples in wire.md must be the bytes of the vectors they name.
+The examples in wire.md must be the bytes of the vectors they name, and vectors must not change (frozen.py).
 
 Filters must be read as they are in parse.json, and let through the entries that are listed with them, as must the examples in
 filter.md; what is refused must be."""
@@ -15,6 +15,7 @@ from decoder import (MIB, Refused, decode_batch, decode_frame, decode_session, d
 from encoder import frame_again, payload_again
 from filter import BadFilter, entry_of, evaluate, parse
 from filter_tree import tree_json
+from frozen import problems as frozen
 from perl_regex import Unsupported
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vectors")
@@ -144,7 +145,7 @@ with open(os.path.join(ROOT, "..", "wire.md"), encoding="utf-8") as file:
         passed, failed = passed + same, failed + (not same)
         if not same:
             print(f"the example in wire.md is not {name}")
-for name, problem in check_filters():
+for name, problem in (*frozen(), *check_filters()):
     passed, failed = (passed, failed + 1) if problem else (passed + 1, failed)
     if problem:
         print(f"{name} {problem}")

@@ -36,25 +36,30 @@ def token():
         return file.readline().strip()
 
 
+def connect(url):
+    """A socket to the server, through TLS if the URL says so."""
+    parts = urlsplit(url)
+    if parts.scheme == "logs+unix":
+        connected = socket.socket(socket.AF_UNIX)
+        connected.connect(parts.path)
+    elif parts.scheme in ("logs", "logs+tls"):
+        port = parts.port or (5647 if parts.scheme == "logs" else 5648)
+        connected = socket.create_connection((parts.hostname, port), timeout=10)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if parts.scheme == "logs+tls":
+            context = ssl.create_default_context(cafile=os.environ.get("LOGS_CA_CERT"))
+            context.set_alpn_protocols(["logs/1"])
+            connected = context.wrap_socket(connected, server_hostname=parts.hostname)
+    else:
+        raise Failed(f"unknown scheme in {url}")
+    connected.settimeout(30)  # of a write that makes no progress
+    return connected
+
+
 class Connection:
     def __init__(self, url, takes_refusals=False):
         """`takes_refusals`: an ERROR that ends a request is a message like others, and not Failed."""
-        self.takes_refusals, self.is_leaving = takes_refusals, False
-        parts = urlsplit(url)
-        if parts.scheme in ("logs", "logs+tls"):
-            port = parts.port or (5647 if parts.scheme == "logs" else 5648)
-            self.socket = socket.create_connection((parts.hostname, port), timeout=10)
-            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if parts.scheme == "logs+tls":
-                context = ssl.create_default_context(cafile=os.environ.get("LOGS_CA_CERT"))
-                context.set_alpn_protocols(["logs/1"])
-                self.socket = context.wrap_socket(self.socket, server_hostname=parts.hostname)
-        elif parts.scheme == "logs+unix":
-            self.socket = socket.socket(socket.AF_UNIX)
-            self.socket.connect(parts.path)
-        else:
-            raise Failed(f"unknown scheme in {url}")
-        self.socket.settimeout(30)  # of a write that makes no progress
+        self.takes_refusals, self.is_leaving, self.socket = takes_refusals, False, connect(url)
         self.input, self.header, self.limit, self.heartbeat = bytearray(), None, HANDSHAKE_BODY_MAX, 10.0 / 3
         self.sent = self.received = time.monotonic()
         self.welcome = None
