@@ -132,7 +132,7 @@ let package = Package(
     tests(
       "Store",
       uses: ["LogsStore", "LogsDisk", "LogsSimulation", "LogsSystem", "LogsWire", "CSQLite", "CFaultVFS"]),
-    tests("SQL", uses: ["CSQLite", "LogsSQL", "LogsStore", "LogsSystem", "LogsText", "LogsWire"]),
+    tests("SQL", uses: ["CSQLite", "LogsSQL", "LogsSimulation", "LogsStore", "LogsSystem", "LogsText", "LogsWire"]),
     tests(
       "Server",
       uses: ["LogsServer", "LogsSimulation", "LogsStore", "LogsSystem", "LogsTransport", "LogsWire"]),

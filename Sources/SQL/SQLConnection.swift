@@ -18,6 +18,9 @@ internal import LogsWire
     var deadline = Int64.max
     /// What a query wanted to do that is not allowed.
     var refused: String?
+    /// What kind of statement it is by its first word, if it is no SELECT: SQLite asks about its parts first, such as
+    /// the INSERT into the schema that a CREATE is.
+    var word: String?
   }
 
   /// - Parameter now: what times in filters are relative to, in ns since 1970.
@@ -129,10 +132,11 @@ internal import LogsWire
     guardian.deadline = SystemClock.monotonic().addingReportingOverflow(duration).partialValue
     source.deadline = guardian.deadline
     guardian.refused = nil
+    guardian.word = Self.kind(of: text)
     let statement = unsafe try prepare(text)
     defer { unsafe sqlite3_finalize(statement) }
     let count = unsafe sqlite3_column_count(statement)
-    guard count > 0 else { throw SQLFailure(.query, Self.refusal("this")) }
+    guard count > 0 else { throw SQLFailure(.query, Self.refusal(guardian.word ?? "this")) }
     try columns((0..<count).map { unsafe sqlite3_column_name(statement, $0).map { unsafe String(cString: $0) } ?? "" })
     var rowCount = 0
     while true {
@@ -174,6 +178,28 @@ internal import LogsWire
     return unsafe statement
   }
 
+  /// The first word of a statement that changes something, behind spaces and comments.
+  private static func kind(of text: String) -> String? {
+    var rest = text[...]
+    while true {
+      rest = rest.drop { $0.isWhitespace || $0 == ";" }
+      if rest.hasPrefix("--") {
+        rest = rest.drop { !$0.isNewline }
+      } else if rest.hasPrefix("/*"), let end = rest.firstRange(of: "*/") {
+        rest = rest[end.upperBound...]
+      } else {
+        break
+      }
+    }
+    let word = rest.prefix { $0.isASCII && $0.isLetter }.uppercased()
+    return statements.contains(word) ? word : nil
+  }
+
+  private static let statements: Set<String> = [
+    "ALTER", "ANALYZE", "ATTACH", "BEGIN", "COMMIT", "CREATE", "DELETE", "DETACH", "DROP", "END", "INSERT", "PRAGMA",
+    "REINDEX", "RELEASE", "REPLACE", "ROLLBACK", "SAVEPOINT", "UPDATE", "VACUUM",
+  ]
+
   private static func refusal(_ what: String) -> String {
     "\(what) is not allowed: only SELECT is, which changes nothing"
   }
@@ -183,7 +209,7 @@ internal import LogsWire
     let offset = unsafe sqlite3_error_offset(handle)
     switch code & 0xff {
     case SQLITE_AUTH:
-      return SQLFailure(.query, Self.refusal(guardian.refused ?? "this"))
+      return SQLFailure(.query, Self.refusal(guardian.word ?? guardian.refused ?? "this"))
     case SQLITE_INTERRUPT: return EntrySource.overdue
     case SQLITE_NOMEM: return SQLFailure(.limit, "the query takes more memory than it may")
     case SQLITE_TOOBIG: return SQLFailure(.limit, text)

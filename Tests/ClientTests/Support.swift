@@ -3,6 +3,8 @@ import LogsClient
 import Synchronization
 import Testing
 
+@testable import LogsSimulation
+
 let web = StreamName(checked: "web")
 
 extension StreamName {
@@ -151,20 +153,7 @@ struct TestFailure: Error {
   let message: String
 }
 
-/// A seeded random number generator.
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    // SplitMix64.
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
-}
+typealias SeededGenerator = LogsSimulation.SeededGenerator
 
 /// A seed, new each time unless `LOGS_TEST_SEED` names one; printed with the test that uses it.
 func testSeed(_ test: String = #function) -> UInt64 {

@@ -3,6 +3,7 @@ import LogsWire
 import Testing
 
 @testable import LogsSQL
+@testable import LogsSimulation
 
 /// The rows of `entries` are those that the same query gives over a table with the same content.
 @Suite struct SQLRowsTests {

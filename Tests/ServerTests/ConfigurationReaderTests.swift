@@ -161,6 +161,9 @@ import Testing
     #expect(message(["--heartbeat"]) == "--heartbeat needs a value (TIME); see logsd --help")
     #expect(message(["--heartbeat", "0s"])?.hasPrefix("--heartbeat: '0s' is no time span") == true)
     #expect(message([], ["LOGSD_SEGMENT_BYTES": "9"])?.hasPrefix("LOGSD_SEGMENT_BYTES: '9' is no size from 1M") == true)
+    let small = "--journal-bytes: '4k' is no size from 64K to 1G, or 0; write it like 256M"
+    #expect(message(["--journal-bytes", "4k"]) == small)
+    #expect(message(["--journal-bytes", "0"]) == nil && message(["--journal-bytes", "64k"]) == nil)
     #expect(message(["--config", "/does/not/exist"])?.contains("/does/not/exist: No such file") == true)
     #expect(message(["data"])?.hasPrefix("'data' is no flag") == true)
     #expect(message(["--connections", "many"])?.hasPrefix("--connections: 'many'") == true)

@@ -8,7 +8,7 @@ import Testing
 @Suite struct ExportedEntryTests {
   private func line(_ entry: LogEntry, of stream: StreamName = StreamName(stored: "web")) -> String {
     var json = JSONWriter()
-    json.exported(entry, of: stream)
+    json.entry(entry, of: stream, form: .exact)
     return String(decoding: json.bytes, as: UTF8.self)
   }
 
@@ -108,6 +108,33 @@ import Testing
   @Test func `forms of a text that are equal to Swift are different names`() throws {
     try expectSame(
       entry(attributes: [LogAttribute("e\u{301}", 1), LogAttribute("\u{e9}", 2), LogAttribute("e", 3)]))
+  }
+
+  @Test(arguments: [
+    (#""message":"m","message":"n""#, "it has 'message' twice"),
+    (#""message":"m","seq":1,"seq":1"#, "it has 'seq' twice"),
+    (#""message":"m","attributes":{"a":1,"b":2,"a":3}"#, "it has 'a' twice"),
+    (#""message":"m","attributes":{"a":[{"x":1,"x":1}]}"#, "it has 'x' twice"),
+    (#""message":"m","attributes":{"a":9223372036854775808}"#, "9223372036854775808 is a number that no"),
+    (#""message":"m","attributes":{"a":[-9223372036854775809]}"#, "-9223372036854775809 is a number that"),
+    (#""message":"m","attributes":{"a":1e400}"#, "1e400 is a number"),
+    (#""message":"m","attributes":{"a":0.12345678901234567890123}"#, "0.12345678901234567890123 is a number"),
+    (#""message":"\ud800""#, "it has half of a character, like \\ud800"), (#""message":"a\udc00\ud800b""#, "half of a"),
+    (#""message":"m","source":"\ud83dx""#, "half of a"), (#""message":"m","attributes":{"\udfff":1}"#, "half of a"),
+    (#""message":"m","attributes":{"a":"\ud83d\ud83d\ude00"}"#, "half of a"),
+  ]) func `what no entry can hold as it is written is refused`(fields: String, reason: String) {
+    let mistake = #expect(throws: ExportMistake.self) { try read(#"{"stream":"web",\#(fields)}"#) }
+    #expect(mistake?.description.contains(reason) == true, "\(mistake?.description ?? "")")
+  }
+
+  @Test func `what looks like it is taken`() throws {
+    let line = #"""
+      {"stream":"web","message":"\ufffd\uFFFD\ud83d\ude00","attributes":{"a":{"b":1},"b":1,"c":[1,1],\#
+      "d":9223372036854775807,"e":-9223372036854775808,"f":1e300,"g":0.1,"h":12345678901234.5}}
+      """#
+    let entry = try read(line).entry
+    #expect(entry.message == "\u{fffd}\u{fffd}\u{1f600}")
+    #expect(entry.attributes.map(\.key) == ["a", "b", "c", "d", "e", "f", "g", "h"])
   }
 
   @Test(arguments: 0...24) func `every severity comes back`(number: Int) throws {

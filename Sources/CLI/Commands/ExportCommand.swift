@@ -14,7 +14,7 @@ enum ExportCommand {
 
       The lines of --jsonl hold bytes that are not UTF-8 and values that JSON has no form for, too, so that
       logs import makes the same entries of them. --csv has the same columns, for spreadsheets. --sqlite
-      writes a database with one table, entries, which has them as well. docs/export.md has every field.
+      writes a database with the table entries as logsd sql has it. docs/export.md has every field.
 
       What retention has trimmed or somebody has deleted is no longer there. What is lost is said on stderr;
       with --strict, export then exits with 5.
@@ -35,6 +35,9 @@ enum ExportCommand {
       throw CommandError.usage("--\(forms[0]) and --\(forms[1]) exclude each other: export writes one form")
     }
     if arguments.value("sqlite") == "" { throw CommandError.usage("--sqlite takes a file") }
+    if arguments.value("sqlite") == "-" {
+      throw CommandError.usage("--sqlite takes a file, not -: a database cannot be written to stdout; ./- is a file -")
+    }
     let operands = try StreamOperands(arguments, of: "export")
     let shown = try FilterOptions.filter(arguments, operand: operands.filter)
     let range = try RangeOptions.filter(arguments)

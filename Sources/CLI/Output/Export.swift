@@ -54,7 +54,7 @@ actor Export {
     case .csv: csv.append(entry, of: stream, matches: [], isContext: false, to: &output)
     case .jsonl:
       json.removeAll()
-      json.exported(entry, of: stream)
+      json.entry(entry, of: stream, form: .exact)
       json.newline()
       output += json.bytes
     }

@@ -152,7 +152,7 @@ final class EntriesCursor: TableCursor {
     case .message: result.set(try entries.message(at: row))
     case .attributes:
       json.removeAll()
-      json.attributes(try entries.attributes(at: row))
+      json.attributes(try entries.attributes(at: row), form: .exact)
       result.set(json.bytes)
     case .entries: result.set(EntriesTable.Row(entries, number: try entries.sequence(at: row), of: current.name))
     case nil: break

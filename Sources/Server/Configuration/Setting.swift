@@ -91,8 +91,8 @@ struct Setting: Sendable {
     count("tail-entries", "entries of each stream kept in memory for new followers", 0...1_000_000, \.tailEntryCount),
     bytes("tail-bytes", "memory for them, all streams together", 0...(1 << 40), \.tailByteCountMax),
     bytes(
-      "journal-bytes", "size of the journal that small appends go through, 0 for none", 0...(1 << 30),
-      \.journalByteCount),
+      "journal-bytes", "size of the journal that small appends go through, 0 for none", (64 << 10)...(1 << 30),
+      \.journalByteCount, orNone: true),
     bytes("segment-bytes", "size at which the next segment begins", (1 << 20)...(1 << 40), \.segmentByteCountMax),
     duration("segment-age", "age at which the next segment begins", \.segmentAgeMax),
     duration(
@@ -140,15 +140,18 @@ struct Setting: Sendable {
       }, read: { String($0[keyPath: path]) })
   }
 
-  private static func bytes(_ name: String, _ help: String, _ range: ClosedRange<Int>, _ path: Path<Int>) -> Setting {
+  /// - Parameter orNone: whether 0 is allowed besides the range, for none of it.
+  private static func bytes(
+    _ name: String, _ help: String, _ range: ClosedRange<Int>, _ path: Path<Int>, orNone: Bool = false
+  ) -> Setting {
     Setting(
       name: name, form: "BYTES", help: help,
       write: { text, configuration throws(SettingError) in
-        guard let value = ByteSize.parse(text), range.contains(value) else {
+        guard let value = ByteSize.parse(text), range.contains(value) || orNone && value == 0 else {
           throw SettingError(
             """
-            '\(text)' is no size from \(ByteSize.format(range.lowerBound)) to \(ByteSize.format(range.upperBound)); \
-            write it like 256M
+            '\(text)' is no size from \(ByteSize.format(range.lowerBound)) to \(ByteSize.format(range.upperBound))\
+            \(orNone ? ", or 0" : ""); write it like 256M
             """
           )
         }

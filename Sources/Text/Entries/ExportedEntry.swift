@@ -15,6 +15,7 @@ package struct ExportedEntry: Sendable {
       throw ExportMistake("it is not a JSON object")
     }
     guard object.omittedCount == 0 else { throw ExportMistake("its attributes nest too deep") }
+    if let inexactness = object.inexactness { throw ExportMistake(inexactness) }
     var stream: StreamName?
     var level: LogSeverity?
     var severity: LogSeverity?

@@ -51,10 +51,19 @@ extension JSONReader {
     case UInt8(ascii: "f"): content.append(0x0c)
     case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): content.append(byte)
     case UInt8(ascii: "u"):
+      let start = scanner.offset
       guard let scalar = Escape.unicode(&scanner) else { return false }
+      if scalar == "\u{FFFD}", !isReplacement(at: start) { note("it has half of a character, like \\ud800") }
       content.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
     default: return false
     }
     return true
+  }
+
+  /// Whether U+FFFD is written there, in digits.
+  private func isReplacement(at offset: Int) -> Bool {
+    var digits = TextScanner(scanner.bytes)
+    digits.offset = offset
+    return Escape.hexadecimal(4, &digits) == 0xfffd
   }
 }

@@ -11,6 +11,8 @@ struct JSONReader: ~Escapable {
   /// Whether the current member nests deeper than is wanted.
   private var isTooDeep = false
   private let depthMax: Int
+  /// What the values do not say as it was written: the first of it, in words.
+  private var inexactness: String?
 
   @_lifetime(copy bytes)
   private init(_ bytes: RawSpan, depthMax: Int) {
@@ -43,7 +45,7 @@ struct JSONReader: ~Escapable {
         isTooDeep = false
         guard let key = key(), let value = value(depth: 0) else { return nil }
         if key.isEmpty { hasOddKey = true }
-        let place = keys.insert(LogAttribute(key, value), into: &members)
+        let place = insert(LogAttribute(key, value), &keys, into: &members)
         if isTooDeep { tooDeep.insert(place) } else { tooDeep.remove(place) }
         skipSpace()
       } while scanner.take(",")
@@ -52,6 +54,7 @@ struct JSONReader: ~Escapable {
     var line = StructuredLine(members: members)
     if !tooDeep.isEmpty { line.members = members.indices.filter { !tooDeep.contains($0) }.map { members[$0] } }
     line.omittedCount = tooDeep.count
+    line.inexactness = inexactness
     line.fitsSurely = !hasOddKey && valueCount <= Limits.attributeCountMax
     return line
   }
@@ -70,8 +73,24 @@ struct JSONReader: ~Escapable {
     case UInt8(ascii: "t"): return scanner.take(word: "true") ? .boolean(true) : nil
     case UInt8(ascii: "f"): return scanner.take(word: "false") ? .boolean(false) : nil
     case UInt8(ascii: "n"): return scanner.take(word: "null") ? .empty : nil
-    default: return JSONNumber.read(&scanner)
+    default:
+      let number = JSONNumber.read(&scanner)
+      if case .string(let digits)? = number { note("\(digits.prefix(40)) is a number that no entry can hold") }
+      return number
     }
+  }
+
+  mutating func note(_ inexactness: String) {
+    if self.inexactness == nil { self.inexactness = inexactness }
+  }
+
+  private mutating func insert(
+    _ member: LogAttribute, _ keys: inout KeyPlaces, into members: inout [LogAttribute]
+  ) -> Int {
+    let count = members.count
+    let place = keys.insert(member, into: &members)
+    if members.count == count { note("it has '\(PrintableText.escaped(String(member.key.prefix(255))))' twice") }
+    return place
   }
 
   @_lifetime(self: copy self)
@@ -83,7 +102,7 @@ struct JSONReader: ~Escapable {
     if scanner.take("}") { return .map(members) }
     repeat {
       guard let key = key(), let value = value(depth: depth + 1) else { return nil }
-      keys.insert(LogAttribute(key, value), into: &members)
+      _ = insert(LogAttribute(key, value), &keys, into: &members)
       skipSpace()
     } while scanner.take(",")
     return scanner.take("}") ? .map(members) : nil

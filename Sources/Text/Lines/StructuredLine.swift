@@ -9,6 +9,8 @@ struct StructuredLine {
   /// Whether the number and keys of the members fit an entry. Whether their bytes fit follows from the length of the
   /// line.
   var fitsSurely = false
+  /// What of the line the members do not say as it was written, nil if nothing: the first of it, in words.
+  var inexactness: String?
   /// Whether a part of the line is in none of the members.
   var keepsLine = false
 }

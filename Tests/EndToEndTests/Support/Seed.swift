@@ -1,18 +1,14 @@
 import Testing
 
-/// Reproducible random numbers (SplitMix64).
+@testable import LogsSimulation
+
+/// Reproducible random numbers, and what the tests make of them.
 struct Seeded: RandomNumberGenerator {
-  private var state: UInt64
+  private var generator: SeededGenerator
 
-  init(_ seed: UInt64) { state = seed }
+  init(_ seed: UInt64) { generator = SeededGenerator(seed: seed) }
 
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
+  mutating func next() -> UInt64 { generator.next() }
 
   /// Ascending numbers of lines at which something happens.
   mutating func moments(_ count: Int, in lineCount: Int) -> [Int] {

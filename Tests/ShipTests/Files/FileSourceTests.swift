@@ -2,6 +2,7 @@ import LogsWire
 import Testing
 
 @testable import LogsShip
+@testable import LogsSimulation
 
 /// Files that are found, written to, rotated, emptied and removed: each line is shipped once, in order.
 struct FileSourceTests {
@@ -268,9 +269,7 @@ struct FileSourceTests {
   /// Two writers' worth of random pieces, restarts in between: the text is shipped as it is.
   @Test func `random pieces and restarts lose and repeat nothing`() async throws {
     let seed = UInt64.random(in: 0..<1 << 32)
-    var generator = SystemRandomNumberGenerator()
-    _ = generator.next()
-    var random = SplitMix(seed)
+    var random = SeededGenerator(seed: seed)
     let scene = try ShipScene { $0.start = .beginning }
     await scene.begin()
     var expected: [String] = []
@@ -313,19 +312,5 @@ struct FileSourceTests {
     #expect(try await scene.shipped(5).suffix(2).sorted() == ["a_x5cxff.log: 4", "a_xff.log: 3"])
     await scene.end()
     #expect(FileGlob.names(in: scene.directory) == ["a\\x5cxff.log", "a\\xfe.log", "a\\xff.old"])
-  }
-}
-
-/// A generator with a seed.
-private struct SplitMix: RandomNumberGenerator {
-  private var state: UInt64
-  init(_ seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var value = state
-    value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
-    return value ^ (value >> 31)
   }
 }

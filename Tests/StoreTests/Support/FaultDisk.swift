@@ -4,7 +4,10 @@ import LogsDisk
 import LogsSystem
 import Synchronization
 
+@testable import LogsSimulation
 @testable import LogsStore
+
+typealias SeededGenerator = LogsSimulation.SeededGenerator
 
 /// A disk that a test can fill, break, and cut from power.
 ///
@@ -231,24 +234,4 @@ extension FaultDisk.State {
     durableNames = durableNames.filter { FaultDisk.parent($0.key) != directory }
     for (path, index) in names where FaultDisk.parent(path) == directory { durableNames[path] = index }
   }
-}
-
-/// The same numbers for the same seed, on every machine.
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed &* 0x9e37_79b9_7f4a_7c15 &+ 1 }
-
-  /// SplitMix64.
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var value = state
-    value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
-    return value ^ (value >> 31)
-  }
-
-  /// True once in `count` times.
-  mutating func chance(_ count: UInt64) -> Bool { next() % count == 0 }
-  mutating func below(_ count: Int) -> Int { Int(next() % UInt64(count)) }
 }

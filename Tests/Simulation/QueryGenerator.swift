@@ -2,23 +2,9 @@ import LogsWire
 
 /// Entries and conditions that a seed repeats.
 struct QueryGenerator {
-  private var generator: SeededNumbers
+  private var generator: SeededGenerator
 
-  init(seed: UInt64) { generator = SeededNumbers(seed: seed) }
-
-  struct SeededNumbers: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-
-    /// SplitMix64.
-    mutating func next() -> UInt64 {
-      state &+= 0x9e37_79b9_7f4a_7c15
-      var value = state
-      value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
-      value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
-      return value ^ (value >> 31)
-    }
-  }
+  init(seed: UInt64) { generator = SeededGenerator(seed: seed) }
 
   static let streams = ["docker/web", "docker/db", "plain", "Plain", "task/42"]
   /// 2026-11-28 10:00:00.
