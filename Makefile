@@ -8,7 +8,7 @@ SOURCES := Package.swift Sources Tests Snippets Integrations Benchmarks
 # Debian's own Python has the packages of the reference decoder.
 PYTHON := /usr/bin/python3
 
-.PHONY: check test demo release lint format build vectors packages clean help
+.PHONY: check test demo release extension lint format build vectors packages clean help
 
 check: packages lint build unit vectors ## lint, build with the import check, all tests, the reference decoder over the vectors
 
@@ -20,6 +20,10 @@ demo: packages release ## start a server, push a log file, follow it live; SECON
 release: packages ## logs and logsd in .build/release/
 	$(SWIFT_RELEASE) --product logsd
 	$(SWIFT_RELEASE) --product logs
+
+extension: packages ## the tables of logsd sql for sqlite3 and other programs: .build/release/logs.so
+	$(SWIFT_RELEASE) --product logs-extension
+	@cp .build/release/liblogs-extension.so .build/release/logs.so
 
 lint: ## formatting and style, as .swift-format says
 	swift format lint --strict --recursive --parallel $(SOURCES)
@@ -107,7 +111,7 @@ man: release ## the man pages of both programs, in .build/man, made from what th
 	@echo "man -l .build/man/logs.1"
 
 .PHONY: deb
-deb: release ## a Debian package of both programs, the service, man pages and completions, in .build
+deb: release extension ## a Debian package of both programs, the service, man pages and completions, in .build
 	@Scripts/packages.sh dpkg-dev
 	@Scripts/deb.sh
 

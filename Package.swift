@@ -63,6 +63,8 @@ let package = Package(
     .library(name: "LogsWire", targets: ["LogsWire"]),
     .executable(name: "logsd", targets: ["logsd"]),
     .executable(name: "logs", targets: ["logs"]),
+    // For sqlite3 and other programs; `make extension` calls it logs.so.
+    .library(name: "logs-extension", type: .dynamic, targets: ["LogsExtension"]),
   ],
   targets: [
     .systemLibrary(
@@ -98,6 +100,7 @@ let package = Package(
         "LogsTransport", "LogsWire",
       ]),
     library("SQL", uses: ["CSQLite", "LogsStore", "LogsSystem", "LogsText", "LogsWire"]),
+    library("Extension", uses: ["LogsSQL"]),
     library("Client", uses: ["LogsDisk", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
     library("Foundation", uses: ["LogsClient"]),
     library("Ship", uses: ["CSystem", "LogsClient", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),

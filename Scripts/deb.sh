@@ -21,6 +21,9 @@ for program in logs logsd; do
   strip -o "$root/usr/bin/$program" ".build/release/$program"
   chmod 755 "$root/usr/bin/$program"
 done
+mkdir -p "$root/usr/lib/logs"
+strip --strip-unneeded -o "$root/usr/lib/logs/logs.so" .build/release/logs.so
+chmod 644 "$root/usr/lib/logs/logs.so"
 install -m 644 Packaging/logsd.service "$root/lib/systemd/system/logsd.service"
 install -m 644 Packaging/logsd.socket "$root/lib/systemd/system/logsd.socket"
 install -m 644 Packaging/logs-ship.service "$root/lib/systemd/system/logs-ship.service"
@@ -54,7 +57,8 @@ rm -rf "$scratch"
 mkdir -p "$scratch/debian"
 printf 'Source: logs\n\nPackage: logs\nArchitecture: any\n' >"$scratch/debian/control"
 here=$(pwd)
-depends=$(cd "$scratch" && dpkg-shlibdeps -O "$here/$root/usr/bin/logs" "$here/$root/usr/bin/logsd" 2>/dev/null |
+depends=$(cd "$scratch" && dpkg-shlibdeps -O "$here/$root/usr/bin/logs" "$here/$root/usr/bin/logsd" \
+  "$here/$root/usr/lib/logs/logs.so" 2>/dev/null |
   sed -n 's/^shlibs:Depends=//p')
 rm -rf "$scratch"
 sed -e "s/@VERSION@/$version/" -e "s/@ARCHITECTURE@/$architecture/" -e "s/@DEPENDS@/$depends/" \

@@ -1,4 +1,7 @@
 #include <sqlite3.h>
+/* Without its macros, which would have all functions called through the table that an extension gets. */
+#define SQLITE_CORE 1
+#include <sqlite3ext.h>
 
 /// SQLITE_TRANSIENT and SQLITE_STATIC are casts that Swift cannot import.
 static inline sqlite3_destructor_type logs_sqlite_static(void) { return SQLITE_STATIC; }
@@ -19,3 +22,13 @@ static inline int logs_sqlite_restrict(sqlite3 *db) {
   if (code == SQLITE_OK) code = sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DDL, 0, (int *)0);
   return code;
 }
+
+/// Whether the functions that an extension is handed are those of the library that this is linked with.
+static inline int logs_sqlite_is_hosts(const void *routines) {
+  const sqlite3_api_routines *api = (const sqlite3_api_routines *)routines;
+  return api && api->libversion_number == sqlite3_libversion_number && api->open_v2 == sqlite3_open_v2 &&
+         api->create_module_v2 == sqlite3_create_module_v2;
+}
+
+/// SQLITE_OK_LOAD_PERMANENTLY is an expression that Swift cannot import.
+static inline int logs_sqlite_loaded_permanently(void) { return SQLITE_OK_LOAD_PERMANENTLY; }

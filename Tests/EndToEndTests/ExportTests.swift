@@ -228,18 +228,21 @@ import Testing
       }
       #expect(
         try rows("SELECT stream, seq, severity, level, source, kind, attributes FROM entries ORDER BY stream, seq") == [
-          "b|1|13|warn|s|status|{}", "b|2|0|unspecified||log|{}",
-          #"web|1|0|unspecified||log|{"ms":1.5,"b":{"$bytes":"/w=="}}"#,
+          "b|1|13|warn|s|status|{}", "b|2|0|||log|{}", #"web|1|0|||log|{"ms":1.5,"b":{"$bytes":"/w=="}}"#,
         ])
       #expect(
-        try rows("SELECT typeof(message), hex(message), time, length(received) FROM entries ORDER BY stream, seq") == [
-          "text|6E006C|2026-01-10T12:00:00.000000000Z|30", "blob|FFFE||30",
-          "text|61202262222C2063|2026-01-10T12:00:00.000000000Z|30",
-        ])
+        try rows("SELECT hex(message), hex(message_bytes), time, untimed FROM entries WHERE seq = 1 ORDER BY stream")
+          == ["6E006C||2026-01-10 12:00:00.000000000|0", "61202262222C2063||2026-01-10 12:00:00.000000000|0"])
+      let bare = "SELECT hex(message), hex(message_bytes), time = received, time_ns = received_ns, untimed"
+      #expect(try rows("\(bare) FROM entries WHERE stream = 'b' AND seq = 2") == ["EFBFBDEFBFBD|FFFE|1|1|1"])
+      let minutes = try rows("SELECT stream, minute, level, entries FROM counts WHERE stream = 'web'")
+      #expect(minutes == ["web|2026-01-10 12:00||1"])
       #expect(try rows("SELECT json_extract(attributes, '$.ms') FROM entries WHERE stream = 'web'") == ["1.5"])
       #expect(try rows("PRAGMA integrity_check") == ["ok"])
       let again = try server.run(["export", "web", "--sqlite", path])
       #expect(again.exit == .code(1) && again.errors.contains("exists"), "\(again.errors)")
+      let standard = try server.run(["export", "web", "--sqlite", "-"])
+      #expect(standard.exit == .code(2) && standard.errors.contains("written to stdout"), "\(standard.errors)")
       let nowhere = try server.run(["export", "web", "--sqlite", scene.path("none/x.db")])
       #expect(nowhere.exit == .code(1) && nowhere.errors.contains("cannot create"), "\(nowhere.errors)")
       #expect(try server.run(["export", "none", "--sqlite", scene.path("none.db")]).exit == .code(1))

@@ -1,8 +1,10 @@
+import CSQLite
 import LogsStore
 import LogsWire
 import Testing
 
 @testable import LogsSQL
+@testable import LogsSimulation
 
 /// What a query may not do or take, and what is said then.
 @Suite struct SQLRefusalTests {
@@ -32,9 +34,32 @@ import Testing
       let failure = failure(connection, query)
       #expect(failure?.kind == .query, "\(query): \(failure?.description ?? "done")")
     }
-    #expect(failure(connection, "ANALYZE")?.description.contains("only SELECT is") == true)
+    for (query, word) in [
+      ("ANALYZE", "ANALYZE"), ("create table t(a)", "CREATE"), (" DROP TABLE entries", "DROP"),
+      ("REPLACE INTO entries(stream) VALUES('x')", "REPLACE"),
+      ("VACUUM", "VACUUM"), ("ROLLBACK", "ROLLBACK"), ("PRAGMA page_size", "PRAGMA"),
+      ("WITH x AS (SELECT 1) INSERT INTO entries(stream) SELECT 'x'", "INSERT"),
+      ("/* it */ -- and\n ; CREATE TABLE t(a)", "CREATE"),
+    ] {
+      let words = "\(word) is not allowed: only SELECT is, which changes nothing"
+      #expect(failure(connection, query)?.description == words, "\(query): \(failure(connection, query) as Any)")
+    }
     #expect(try connection.rows("SELECT count(*) FROM entries WHERE stream = 'web'") == [["20"]])
     #expect(try connection.rows("SELECT value FROM json_each('[1,2]')") == [["1"], ["2"]])
+  }
+
+  @Test func `the extension needs the SQLite that it is linked with`() throws {
+    var message: UnsafeMutablePointer<CChar>?
+    let other = UnsafeMutablePointer<sqlite3_api_routines>.allocate(capacity: 1)
+    other.initialize(to: sqlite3_api_routines())
+    defer { other.deallocate() }
+    for routines in [nil, UnsafeRawPointer(other)] {
+      #expect(SQLExtension.begin(OpaquePointer(bitPattern: 8), &message, routines) == SQLITE_ERROR)
+      let text = try #require(message.map { String(cString: $0) })
+      #expect(text.contains("libsqlite3.so.0"), "\(text)")
+      sqlite3_free(message)
+      message = nil
+    }
   }
 
   @Test func `a query is one statement, and says where it is wrong`() throws {

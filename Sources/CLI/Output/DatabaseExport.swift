@@ -4,19 +4,26 @@ internal import LogsSystem
 internal import LogsText
 internal import LogsWire
 
-/// A SQLite database with one table of entries, written in one transaction.
+/// A SQLite database with the table `entries` of `logsd sql`, and what that leaves out, written in one transaction.
 final class DatabaseExport {
   private let path: String
   private let database: Database
   private let insertion: Statement
   private var json = JSONWriter()
+  private var clock = ClockText(.utc)
 
-  /// Fields in the forms that `--jsonl` gives them. What is not UTF-8 is a BLOB.
+  /// The columns up to `attributes` have the names, types and values that they have in `logsd sql` (docs/sql.md), so
+  /// that a query without MATCH gives the same rows; `counts` is that table, too.
   private static let schema = """
     CREATE TABLE entries (
-      stream TEXT NOT NULL, seq INTEGER NOT NULL, time TEXT, received TEXT NOT NULL, severity INTEGER NOT NULL,
-      level TEXT NOT NULL, source TEXT NOT NULL, message TEXT NOT NULL, attributes TEXT NOT NULL, kind TEXT NOT NULL,
-      PRIMARY KEY (stream, seq))
+      stream TEXT NOT NULL, seq INTEGER NOT NULL, time TEXT NOT NULL, time_ns INTEGER NOT NULL, received TEXT NOT NULL,
+      received_ns INTEGER NOT NULL, level TEXT NOT NULL, severity INTEGER NOT NULL, source TEXT NOT NULL,
+      kind TEXT NOT NULL, message TEXT NOT NULL, attributes TEXT NOT NULL,
+      untimed INTEGER NOT NULL, source_bytes BLOB, message_bytes BLOB,
+      PRIMARY KEY (stream, seq));
+    CREATE VIEW counts AS
+      SELECT stream, substr(time, 1, 16) AS minute, level, severity, count(*) AS entries FROM entries
+      GROUP BY stream, substr(time, 1, 16), severity
     """
 
   /// - Throws: `CommandError` if the file is there already, or cannot be written.
@@ -33,7 +40,7 @@ final class DatabaseExport {
       // A path that begins with "file:" is a path, too.
       database = try Database(path.hasPrefix("/") ? path : "./\(path)", mode: .readWrite, vfs: nil)
       try database.execute("BEGIN; \(Self.schema)")
-      insertion = try database.prepare("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+      insertion = try database.prepare("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
     } catch {
       unsafe unlink(path)
       throw Self.failure(path, error)
@@ -47,21 +54,36 @@ final class DatabaseExport {
   func write(_ entry: LogEntry, of stream: StreamName) throws(CommandError) {
     insertion.bind(1, stream.text)
     insertion.bind(2, bits: entry.sequence)
-    if entry.time == 0 { insertion.bindNull(3) } else { insertion.bind(3, Timestamp.rfc3339(entry.time)) }
-    insertion.bind(4, Timestamp.rfc3339(entry.received))
-    insertion.bind(5, Int64(entry.severity.number))
-    insertion.bind(6, entry.severity.description)
-    bind(7, entry.source)
-    bind(8, entry.message)
-    json.removeAll()
-    json.exported(entry.attributes)
-    insertion.bind(9, utf8: ByteString(json.bytes))
+    bind(time: entry.effectiveTime, 3, 4)
+    bind(time: entry.received, 5, 6)
+    insertion.bind(7, entry.severity.levelName.description)
+    insertion.bind(8, Int64(entry.severity.number))
+    bind(entry.source, 9, bytes: 14)
     insertion.bind(10, entry.kind.description)
+    bind(entry.message, 11, bytes: 15)
+    json.removeAll()
+    json.attributes(entry.attributes, form: .exact)
+    insertion.bind(12, utf8: ByteString(json.bytes))
+    insertion.bind(13, entry.time == 0 ? 1 : 0)
     do throws(SQLiteError) { try insertion.run() } catch { throw Self.failure(path, error) }
   }
 
-  private func bind(_ index: Int32, _ bytes: ByteString) {
-    if bytes.isText { insertion.bind(index, utf8: bytes) } else { insertion.bind(index, copying: bytes) }
+  private func bind(time: Int64, _ text: Int32, _ number: Int32) {
+    var shown: [UInt8] = []
+    clock.appendSQL(time, to: &shown)
+    insertion.bind(text, utf8: ByteString(shown))
+    insertion.bind(number, time)
+  }
+
+  /// What is not UTF-8 has U+FFFD in its text, and stands beside it as it is.
+  private func bind(_ content: ByteString, _ text: Int32, bytes: Int32) {
+    if content.isText {
+      insertion.bind(text, utf8: content)
+      insertion.bindNull(bytes)
+    } else {
+      insertion.bind(text, content.text)
+      insertion.bind(bytes, copying: content)
+    }
   }
 
   func finish() throws(CommandError) {

@@ -5,7 +5,9 @@ internal import LogsWire
 ///
 /// SQLite owns three structures that begin with its own and go on with ours; each holds an object until SQLite is done
 /// with it. The tables are eponymous: they are there by their names, and nobody creates one.
-@safe final class TableModule {
+///
+/// Invariant behind `@unchecked Sendable`: nothing changes what it points to.
+@safe final class TableModule: @unchecked Sendable {
   /// SQLite reads it for as long as the connection is open.
   private let module: UnsafeMutablePointer<sqlite3_module>
 
@@ -180,7 +182,7 @@ internal import LogsWire
   }
 
   /// SQLite's code for a failure, by which its kind is known again.
-  private static func code(of failure: SQLFailure) -> Int32 {
+  static func code(of failure: SQLFailure) -> Int32 {
     switch failure.kind {
     case .query: SQLITE_ERROR
     case .limit: SQLITE_TOOBIG
@@ -189,7 +191,7 @@ internal import LogsWire
   }
 
   /// Text in memory that SQLite frees; nil without memory.
-  private static func copy(_ text: String) -> UnsafeMutablePointer<CChar>? {
+  static func copy(_ text: String) -> UnsafeMutablePointer<CChar>? {
     let bytes = Array(text.utf8) + [0]
     guard let memory = unsafe sqlite3_malloc64(UInt64(bytes.count)) else { return nil }
     unsafe memory.copyMemory(from: bytes, byteCount: bytes.count)

@@ -5,6 +5,7 @@ import Glibc
 enum Binaries {
   static let logsd = path("logsd")
   static let logs = path("logs")
+  static let sqlExtension = path("liblogs-extension.so")
   static let faultProducer = path("faultproducer")
   /// A program of `Snippets/`.
   static func snippet(_ name: String) -> String { path(name) }
