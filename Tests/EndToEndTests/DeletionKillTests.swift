@@ -2,7 +2,7 @@ import Foundation
 import LogsClient
 import Testing
 
-/// kill -9 of the server while entries and streams are deleted, and segments rewritten without them.
+/// kill -9 of the server while entries and streams are deleted, and segments compacted and rewritten without them.
 @Suite(.ownThread) struct DeletionKillTests {
   @Test func `kills of the server bring back nothing that was deleted, and lose nothing else`() async throws {
     var random = Seeded.forTest()
@@ -15,8 +15,9 @@ import Testing
       var app = RenewedStream()
       var auditCount = 0
       var rewriteCount = 0
+      var compactionCount = 0
       var round = 0
-      while round < Environment.rounds(8) || rewriteCount < 3 {
+      while round < Environment.rounds(8) || rewriteCount < 3 || compactionCount < 3 {
         round += 1
         try #require(round < 1_000)
         let pushes = try ["web", "app"].map { try server.start(["push", $0], input: .pipe) }
@@ -32,7 +33,9 @@ import Testing
           if Bool.random(using: &random) { deleter.spinUntilNext() }
           deleter.end()
           try server.kill()
-          rewriteCount += server.process.errors.text.split(separator: "\n").count { $0.contains(" is rewritten: ") }
+          let lines = server.process.errors.text.split(separator: "\n")
+          rewriteCount += lines.count { $0.contains(" is rewritten: ") }
+          compactionCount += lines.count { $0.contains(" is compacted: ") }
           try server.restart()
         }
         for push in pushes {

@@ -138,12 +138,104 @@ import Testing
     }
     let before = try batches("db")
     let counts = try before.map { Int(try Batch(wholeOf: $0).header.count) }
-    #expect(counts == [16_000, 4_000])
+    #expect(counts == Array(repeating: 4_000, count: 5))
     _ = try test.delete("web", 500...700).get()
     #expect(test.sink.waitForLine("segment 1 is rewritten"))
     #expect(try batches("db").first == before.first)
     let reading = try test.readAll("web")
     #expect(reading.texts.count == 19_799 && reading.skips == [.init(from: 500, to: 700, reason: .deleted)])
+  }
+
+  @Test func `what was compacted after a restore is read after the next one, too`() throws {
+    var directory = TestDirectory()
+    let clock = TestClock()
+    do {
+      let test = try TestStore(Self.paused(Self.configuration(directory, clock)), in: directory)
+      Self.fill(test, clock, batchCount: 20)
+      test.roll(clock)
+      test.close()
+    }
+    var before: [LogEntry]?
+    for _ in 0..<3 {
+      directory = directory.copy()
+      let test = try TestStore(Self.configuration(directory, clock), in: directory)
+      if before == nil { #expect(test.sink.waitForLine("segment 1 is compacted")) }
+      let found = try Self.entries("web", test)
+      #expect(found.count == 50 && found == before ?? found)
+      before = found
+      test.close()
+    }
+  }
+
+  @Test func `entries are found by time behind holes, and in what was cut and merged`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let configuration = Self.configuration(directory, clock)
+    let test = try TestStore(Self.paused(configuration), in: directory)
+    for start in stride(from: Int64(1), to: 100, by: 10) {
+      let times = Array(start..<start + 10)
+      test.append("web", .test(times.map { "line \($0)" }, times: times), number: UInt64(start / 10 + 1))
+    }
+    for hole in [14...16, 33...52, 98...98] as [ClosedRange<UInt64>] { _ = try test.delete("web", hole).get() }
+    let removed = Set(14...16 as ClosedRange<Int64>).union(33...52).union([98])
+    func check() {
+      for time in Int64(1)...100 {
+        let after = (time...100).first { !removed.contains($0) }
+        #expect(test.findSequence("web", atOrAfter: time) == UInt64(after ?? 101), "\(time)")
+        let before = (1...time).last { !removed.contains($0) }
+        #expect(test.findSequence("web", atOrBefore: time) == before.map { UInt64($0) }, "\(time)")
+      }
+    }
+    check()
+    test.roll(clock)
+    #expect(test.sink.waitForLine("segment 1 is rewritten"))
+    check()
+    test.store.apply(configuration)
+    #expect(test.sink.waitForLine("segment 1 is compacted"))
+    check()
+  }
+
+  @Test func `a deletion does not wait for a compaction`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    var configuration = Self.configuration(directory, clock)
+    // It goes on a step in half a minute.
+    configuration.upkeepProcessorPercent = 1
+    let test = try TestStore(configuration, in: directory)
+    Self.fill(test, clock, batchCount: 20)
+    test.append("web", .test("secret"), number: 21)
+    test.roll(clock)
+    _ = try test.delete("web", 51...51).get()
+    configuration.upkeepProcessorPercent = 100
+    test.store.apply(configuration)
+    #expect(test.sink.waitForLine("segment 1 is rewritten"))
+    #expect(try test.readAll("web").skips == [.init(from: 51, to: 51, reason: .deleted)])
+  }
+
+  @Test func `by size, a compacted stream loses what is too much, and no more`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let configuration = Self.configuration(directory, clock)
+    let test = try TestStore(configuration, in: directory)
+    let text = String(repeating: "compressible ", count: 20)
+    for number in 1...200 {
+      clock.advance(.seconds(1))
+      test.append("web", .test((0..<20).map { "\(text)\(number) \($0)" }), number: UInt64(number))
+    }
+    test.roll(clock)
+    #expect(test.sink.waitForLine("segment 1 is compacted"))
+    let stored = try #require(test.info("web")).storedByteCount
+    var ruled = configuration
+    ruled.retentionInterval = .milliseconds(2)
+    ruled.retention.rules = [RetentionRule(pattern: try StreamPattern("web"), byteCountMax: Int(stored / 2))]
+    test.store.apply(ruled)
+    let isTrimmed = test.sink.monitor.wait(timeout: TestSink.patience) { _ in
+      test.info("web").map { $0.keptByteCount <= stored / 2 } == true ? true : nil
+    }
+    #expect(isTrimmed == true)
+    let info = try #require(test.info("web"))
+    // A sixteenth more than the half, and up to a piece.
+    #expect((1_700...2_200).contains(info.keptEntryCount), "\(info.keptEntryCount) of 4000 are left")
   }
 
   @Test func `a damaged segment is left as it is`() throws {
@@ -169,7 +261,48 @@ import Testing
     #expect(directory.contents("data/segments/0000000001.db.tmp").isEmpty)
   }
 
-  @Test func `with nothing to do a pause lasts, and work is followed by a pause of its share`() {
+  /// A way in which a copy could differ.
+  enum Difference: String, CaseIterable {
+    case text, time, received, missing, additional, stream
+  }
+
+  @Test(arguments: Difference.allCases) func `a copy that differs in anything is not taken`(
+    _ difference: Difference
+  ) throws {
+    func sealed(_ difference: Difference?) throws -> (TestDirectory, [Int64: StreamInfo?]) {
+      let directory = TestDirectory()
+      let clock = TestClock()
+      let test = try TestStore(Self.paused(Self.configuration(directory, clock)), in: directory)
+      for number in 1...30 {
+        if difference == .missing, number == 30 { break }
+        let isOther = number == 15
+        clock.advance(isOther && difference == .received ? .seconds(2) : .seconds(1))
+        let text = isOther && difference == .text ? "line 15." : "line \(number)"
+        let time = isOther && difference == .time ? 7_000 : Int64(number)
+        let stream = number == 30 && difference == .stream ? "db" : "web"
+        test.append(stream, .test([text], times: [time]), number: UInt64(number))
+        if isOther, difference == .received { clock.set(clock.now - Duration.seconds(1).nanoseconds) }
+      }
+      if difference == .additional { test.append("web", .test("more"), number: 31) }
+      if difference != .stream { test.append("db", .test("row"), producer: 2, number: 1) }
+      test.roll(clock)
+      test.close()
+      let streams = Dictionary(uniqueKeysWithValues: ["web", "db"].compactMap { test.info($0) }.map { ($0.id, $0) })
+      return (directory, streams.mapValues { Optional($0) })
+    }
+    let (old, streams) = try sealed(nil)
+    let (new, _) = try sealed(difference)
+    let (same, _) = try sealed(nil)
+    let segment = Segment(number: 1, path: old.data + "/segments/0000000001.db", state: .sealed)
+    func check(_ directory: TestDirectory) throws(SQLiteError) -> Bool {
+      try CopyCheck(segment, directory.data + "/segments/0000000001.db", streams, vfs: nil).compare(until: .max)
+    }
+    #expect(try check(same))
+    let error = #expect(throws: SQLiteError.self) { try check(new) }
+    #expect(error?.isLoss == true, "\(difference): \(String(describing: error))")
+  }
+
+  @Test func `work is followed by a pause that leaves it its share`() {
     let configuration = { (percent: Int) in
       var configuration = StoreConfiguration(directory: "/nowhere")
       configuration.upkeepProcessorPercent = percent

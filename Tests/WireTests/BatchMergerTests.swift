@@ -12,7 +12,7 @@ import Testing
   ) throws {
     var random = SeededGenerator(seed: seed)
     let replay = TestSeeds.replay(seed, "BatchMerger")
-    var merger = BatchMerger(level: 1)
+    var merger = BatchMerger(level: 1, seed: 1)
     var decoder = BatchDecoder()
     var checker = BatchChecker()
     var expected: [LogEntry] = []
@@ -79,7 +79,7 @@ import Testing
   private func expectFinished(_ batch: Batch?, _ count: Int) { #expect(batch?.header.count == UInt32(count)) }
 
   @Test func `a batch that would be too large has to be finished first`() throws {
-    var merger = BatchMerger(level: 1)
+    var merger = BatchMerger(level: 1, seed: 1)
     func add(_ count: Int, at first: UInt64, byteCount: Int = 1) throws -> BatchMerger.Outcome {
       let entry = LogEntry(message: ByteString([UInt8](repeating: 65, count: byteCount)))
       let entries = Array(repeating: entry, count: count)
@@ -94,8 +94,8 @@ import Testing
     #expect(count == max)
     expectFinished(merger.finish(seed: Sample.seed), max)
     // By bytes.
-    expect(try add(10, at: 1, byteCount: 150_000), .added)
-    expect(try add(10, at: 11, byteCount: 150_000), .full)
+    expect(try add(10, at: 1, byteCount: 60_000), .added)
+    expect(try add(10, at: 11, byteCount: 60_000), .full)
     expectFinished(merger.finish(seed: Sample.seed), 10)
     // The first one may be as large as any batch.
     expect(try add(65_536, at: 1), .added)
@@ -118,7 +118,7 @@ import Testing
       .numbered(firstSequence: 1, received: 1, seed: Sample.seed)
     var checker = BatchChecker()
     try checker.check(numbered: batch)
-    var merger = BatchMerger(level: 1)
+    var merger = BatchMerger(level: 1, seed: 1)
     expect(try merger.add(BatchRows(batch, unpacker)), .apart)
     let isEmpty = merger.isEmpty
     #expect(isEmpty)
@@ -135,7 +135,7 @@ import Testing
       rawLength: UInt32(payload.count), storedLength: UInt32(payload.count))
     let batch = Batch(unnumbered: header, payload: payload.span)
       .numbered(firstSequence: 1, received: 1, seed: Sample.seed)
-    var merger = BatchMerger(level: 1)
+    var merger = BatchMerger(level: 1, seed: 1)
     expect(try merger.add(BatchRows(batch, unpacker)), .apart)
   }
 

@@ -33,7 +33,7 @@ extension Writer {
             retryAfterMilliseconds: 1000)))
     }
     publish(plan, draft)
-    upkeep.rewriting.request(upkeep)
+    upkeep.rewriting.request(upkeep, isHurried: true)
     configuration.log(.notice(entry.text))
     queued.then(.success(plan.report))
   }

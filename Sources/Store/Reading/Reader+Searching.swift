@@ -100,38 +100,30 @@ extension Reader {
           // Only this run is skipped: what follows can still be found.
           try noteDamage(error, in: segment)
         }
-        search.pass(row.numbers)
+        // What lies behind a hole in the row is searched after that.
+        search.pass(row.numbers.clamped(to: part))
         if search.rest != nil, !mayGoOn() { return .unfinished }
       }
       guard !found.isEnd, let last = found.rows.last?.numbers else { break }
-      search.pass(last)
+      search.pass(last.overlaps(part) ? last.clamped(to: part) : last)
       if search.rest != nil, !mayGoOn() { return .unfinished }
     }
     return .nothing
   }
 
   /// The number of the entry that is searched for, if it is in one of these batches.
-  ///
-  /// In a sparse batch the entry has this number or a higher one: nothing wanted is left out.
   private static func match(_ kind: TimeSearch.Kind, in batches: [Batch], _ bounds: ClosedRange<UInt64>) -> UInt64? {
     switch kind {
     case .atOrAfter(let time):
       for batch in batches where batch.header.effectiveTimes.upperBound >= time {
-        let (first, isSparse) = (batch.header.firstSequence, batch.header.flags.contains(.sparse))
-        for (index, entryTime) in times(of: batch).enumerated() where entryTime >= time {
-          let number = first + UInt64(index)
-          if isSparse, number <= bounds.upperBound { return max(number, bounds.lowerBound) }
-          if bounds.contains(number) { return number }
+        for (number, entryTime) in entries(of: batch) where entryTime >= time && bounds.contains(number) {
+          return number
         }
       }
     case .atOrBefore(let time):
-      for batch in batches.reversed() {
-        let header = batch.header
-        guard header.effectiveTimes.lowerBound <= time, header.firstSequence <= bounds.upperBound else { continue }
-        for (index, entryTime) in times(of: batch).enumerated().reversed() where entryTime <= time {
-          let isSparse = header.flags.contains(.sparse)
-          let number = isSparse ? min(header.lastSequence, bounds.upperBound) : header.firstSequence + UInt64(index)
-          if bounds.contains(number) { return number }
+      for batch in batches.reversed() where batch.header.effectiveTimes.lowerBound <= time {
+        for (number, entryTime) in entries(of: batch).reversed() where entryTime <= time && bounds.contains(number) {
+          return number
         }
       }
     }
@@ -159,10 +151,13 @@ extension Reader {
     return batches
   }
 
-  /// The effective times of a batch's entries, in order; none if it cannot be decoded, which a read of it will report.
-  static func times(of batch: Batch) -> [Int64] {
+  /// The numbers and effective times of a batch's entries, in order; none if it cannot be decoded, which a read of it
+  /// will report.
+  private static func entries(of batch: Batch) -> [(number: UInt64, time: Int64)] {
     var decoder = BatchDecoder()
-    do { return try decoder.effectiveTimes(of: batch) } catch { return [] }
+    do {
+      return zip(try decoder.sequences(of: batch), try decoder.effectiveTimes(of: batch)).map { ($0, $1) }
+    } catch { return [] }
   }
 
   /// The mark of a producer on a stream, from the newest segment that has it.

@@ -124,14 +124,16 @@ struct StreamRetention: Sendable {
       let ends = place + 1 < listing.segments.count ? read.beginnings(listing.segments[place + 1]) : nil
       // Bytes before each row of a stream, counted from the segment's beginning.
       var byteCounts: [Int64: UInt64] = [:]
-      let isRead = read.forEachRow(segment) { stream, numbers, rowByteCount in
+      let isRead = read.forEachPiece(segment) { stream, numbers, rowByteCount in
         guard let info = members[stream] else { return true }
+        // A row that was rewritten is smaller than it was: what is said of it may be too little, never too much.
         let byteCount =
-          Self.byteCount(of: numbers, from: beginnings[stream], to: ends?[stream]) ?? rowByteCount
+          rowByteCount ?? Self.byteCount(of: numbers, from: beginnings[stream], to: ends?[stream]) ?? 0
         let before = byteCounts[stream] ?? beginnings[stream]?.byteCount ?? 0
         byteCounts[stream] = before + byteCount
         guard numbers.upperBound >= info.firstKept, numbers.upperBound <= info.head else { return true }
-        parts[stream] = StreamTrim.Part(through: numbers.upperBound, byteCount: before + byteCount)
+        let through = max(before + byteCount, info.storedByteCount - info.keptByteCount)
+        parts[stream] = StreamTrim.Part(through: numbers.upperBound, byteCount: through)
         freed += byteCount
         return used - min(freed, used) > rule.targetByteCount
       }
@@ -141,8 +143,8 @@ struct StreamRetention: Sendable {
     return parts.isEmpty ? nil : StreamTrim(rule: rule, reason: .size, parts: parts)
   }
 
-  /// About the bytes that these numbers of a stream took when they were appended: a segment that was rewritten or
-  /// compacted is smaller now, but knows where the stream was at both of its ends.
+  /// About the bytes that these numbers of a stream took when they were appended to a segment that is compacted now: it
+  /// knows how much was stored of the stream at both of its ends.
   private static func byteCount(
     of numbers: ClosedRange<UInt64>, from beginning: StreamBeginning?, to end: StreamBeginning?
   ) -> UInt64? {
@@ -171,13 +173,20 @@ struct SegmentRead {
   /// Calls `visit` with the stream, the numbers and the bytes of each row, in the order in which they were received,
   /// until it returns false.
   ///
+  /// Rows of a compacted segment come in pieces, about in that order, and without bytes: what they take now says little
+  /// of what was appended.
   /// - Returns: whether all rows could be read.
-  func forEachRow(_ segment: Segment, _ visit: (Int64, ClosedRange<UInt64>, UInt64) -> Bool) -> Bool {
+  func forEachPiece(_ segment: Segment, _ visit: (Int64, ClosedRange<UInt64>, UInt64?) -> Bool) -> Bool {
     if segment.state == .sealed {
-      // Compacted rows are stored stream by stream.
-      let rows = read(segment) { connection throws(SQLiteError) in try connection.sizesOfRunsAsReceived() }
-      guard let rows else { return false }
-      for size in rows { if !visit(size.stream, size.numbers, size.byteCount) { return true } }
+      let found = read(segment) { connection throws(SQLiteError) in
+        (try connection.sizesOfRunsAsReceived(), try connection.isCompacted(), try connection.createdAt())
+      }
+      guard let (rows, isCompacted, createdAt) = found else { return false }
+      if isCompacted {
+        for piece in Self.pieces(of: rows, from: createdAt) { if !visit(piece.stream, piece.numbers, nil) { break } }
+      } else {
+        for size in rows { if !visit(size.stream, size.numbers, size.byteCount) { break } }
+      }
       return true
     }
     var row: Int64 = 0
@@ -194,4 +203,39 @@ struct SegmentRead {
   }
 
   private static let rowCountMax = 1_000
+
+  /// A part of a row, and about when it was received.
+  private struct Piece {
+    var stream: Int64
+    var numbers: ClosedRange<UInt64>
+    var received: Int64
+  }
+
+  private static let pieceEntryCountMin: UInt64 = 256
+  /// Whatever a damaged row says.
+  private static let pieceCountMax: UInt64 = 1_024
+
+  /// As if the entries of a row had come at a steady pace since those before it.
+  private static func pieces(of rows: [ReaderConnection.RunSize], from createdAt: Int64) -> [Piece] {
+    var pieces: [Piece] = []
+    var latest: [Int64: Int64] = [:]
+    for row in rows {
+      let start = min(latest[row.stream] ?? createdAt, row.received)
+      latest[row.stream] = row.received
+      let count = row.numbers.size
+      let size = max(pieceEntryCountMin, count / pieceCountMax)
+      let pace = (row.received &- start) / Int64(clamping: count)
+      var offset: UInt64 = 0
+      while offset < count {
+        let end = min(offset + size, count)
+        pieces.append(
+          Piece(
+            stream: row.stream, numbers: row.numbers.lowerBound + offset...row.numbers.lowerBound + end - 1,
+            received: start &+ pace &* Int64(clamping: end)))
+        offset = end
+      }
+    }
+    return pieces.enumerated().sorted { ($0.element.received, $0.offset) < ($1.element.received, $1.offset) }
+      .map(\.element)
+  }
 }

@@ -50,17 +50,17 @@ private final class KeptEntries {
   private var batches: ArraySlice<Batch> = []
   private var sequence: UInt64 = 0
   private let unpacker = BatchUnpacker()
-  /// Of the new file: the headers of what was merged must say what the columns do.
-  private var checker: BatchChecker?
+  /// Of the new file, which has to say of its batches what is true.
+  private var proof: Proof?
 
   init(_ path: String, _ streams: [Int64: StreamInfo?], isNew: Bool, vfs: String?) throws(SQLiteError) {
     self.path = path
     self.streams = streams
-    checker = isNew ? BatchChecker() : nil
     database = try Database(path, mode: .immutable, vfs: vfs)
+    proof = isNew ? try Proof(of: database) : nil
     rows = try database.prepare(
       """
-      SELECT stream, first_seq, span, batches FROM runs INDEXED BY \(SegmentSchema.finalIndex)
+      SELECT \(SegmentRow.columns) FROM runs INDEXED BY \(SegmentSchema.finalIndex)
       WHERE (stream, first_seq) > (?1, ?2) ORDER BY stream, first_seq LIMIT 1
       """)
   }
@@ -96,8 +96,11 @@ private final class KeptEntries {
     guard case .some(.some(let info)) = streams[stream] else { return true }
     let numbers = try rows.numbers(first: 1, span: 2)
     if info.removals.kept(of: numbers).isEmpty { return true }
+    let row = try SegmentRow(rows)
     do {
-      batches = try Batch.run(rows.bytes(3))[...]
+      let batches = try Batch.run(row.batches)
+      try proof?.check(row, batches, of: info)
+      self.batches = batches[...]
     } catch {
       throw SQLiteError(damage: "a row cannot be read: \(error)", path: path)
     }
@@ -108,8 +111,39 @@ private final class KeptEntries {
     let kept = stream.removals.kept(of: batch.header.firstSequence...batch.header.lastSequence)
     if kept.isEmpty { return }
     if !batch.hasValidCheck { throw WireDecodingError("it does not pass its check", at: 0) }
-    if batch.header.flags.contains(.reencoded) { try checker?.check(numbered: batch) }
     let digests = try BatchRows(batch, unpacker).digests()
     entries = stream.removals.isEmpty ? digests[...] : digests.filter { !stream.removals.contains($0.sequence) }[...]
+  }
+}
+
+/// What must be true of a new file's rows and batches besides their entries: readers pass over what headers and rows
+/// rule out, and deliver only what is signed.
+private struct Proof: ~Copyable {
+  private var checker = BatchChecker()
+  private var incarnations: [Int64: Incarnation] = [:]
+
+  init(of database: borrowing Database) throws(SQLiteError) {
+    let streams = try database.prepare("SELECT id, incarnation FROM streams")
+    while try streams.step() { incarnations[streams.integer(0)] = Incarnation(streams.bits(1)) }
+  }
+
+  mutating func check(_ row: SegmentRow, _ batches: [Batch], of stream: StreamInfo) throws(WireDecodingError) {
+    guard let incarnation = incarnations[stream.id], let first = batches.first else {
+      throw WireDecodingError("its stream or its batches are missing", at: 0)
+    }
+    let seed = BatchHeader.serverSeed(stream: stream.name, incarnation: incarnation)
+    var expected = SegmentRow(first, of: stream.id)
+    for (index, batch) in batches.enumerated() {
+      guard batch.hasValidServerCheck(seed: seed) else { throw WireDecodingError("a batch is not signed", at: 0) }
+      // Others are as their producers made them.
+      if batch.header.flags.contains(.reencoded) { try checker.check(numbered: batch) }
+      if index > 0 {
+        guard batch.header.firstSequence == expected.numbers.upperBound + 1 else {
+          throw WireDecodingError("its batches do not follow each other", at: 0)
+        }
+        expected.add(SegmentRow(batch, of: stream.id))
+      }
+    }
+    guard row.says(expected) else { throw WireDecodingError("it disagrees with its batches", at: 0) }
   }
 }

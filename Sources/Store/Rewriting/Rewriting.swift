@@ -4,7 +4,7 @@ internal import LogsWire
 internal import Synchronization
 
 /// Puts in the place of a sealed segment a smaller file that says the same: without entries that are no longer kept,
-/// and with the others in large batches.
+/// or with small batches put together.
 ///
 /// One segment at a time, a little at a time: first those from which something was removed, then those that were never
 /// compacted, oldest first. A crash leaves the old file or the new one, which mean the
@@ -13,6 +13,8 @@ final class Rewriting: UpkeepJob {
   private enum Work: Sendable {
     case preparing
     case copying(SegmentCopy)
+    /// The index of another segment may be in the making.
+    case copied(SegmentCopy)
     case indexing(SegmentCopy, BlockIndexing)
     case checking(CopyCheck)
     /// No connection to the new file is open any more, which would not survive its renaming.
@@ -32,8 +34,10 @@ final class Rewriting: UpkeepJob {
     var isScheduled = false
     /// What was found of segments from which nothing has to be removed, and the generation in which it was looked for.
     var looked: [Segment.Version: (generation: Int, isCompacted: Bool)] = [:]
-    /// Those that cannot be rewritten, since they are damaged.
-    var given: Set<Segment.Version> = []
+    /// Those that cannot be rewritten, or only not for this reason.
+    var given: [Segment.Version: Reason] = [:]
+    /// Whether something was deleted, which need not wait for a compaction.
+    var isHurried = false
     var current: (segment: Segment, reason: Reason, work: Work)?
     var isWaitNoted = false
     var delay: Duration
@@ -49,6 +53,8 @@ final class Rewriting: UpkeepJob {
 
   /// How long it works at once.
   private static let sliceTime = Duration.milliseconds(25)
+  /// What it waits for does not come sooner because it is asked for again and again.
+  private static let pauseMin = Duration.milliseconds(1)
   /// What was trimmed is worth a rewrite when it is this part of the file.
   private static let trimmedDivisor = 4
 
@@ -88,16 +94,19 @@ final class Rewriting: UpkeepJob {
     state.withLock { state in
       let waiting = listing.segments.count { segment in
         segment.state == .sealed && state.looked[segment.version]?.isCompacted == false
-          && !state.given.contains(segment.version)
+          && state.given[segment.version] == nil
       }
       return (waiting, state.current?.segment.number)
     }
   }
 
   /// Has all segments looked at soon: less of them is kept, or one more is sealed.
-  func request(_ upkeep: Upkeep, isChanged: Bool = true) {
+  ///
+  /// - Parameter isHurried: whether a compaction that is under way is given up for it.
+  func request(_ upkeep: Upkeep, isChanged: Bool = true, isHurried: Bool = false) {
     let (isFirst, delay) = state.withLock { state in
       if isChanged { state.generation += 1 }
+      if isHurried { state.isHurried = true }
       state.requestCount += 1
       defer { state.isScheduled = true }
       return (!state.isScheduled, state.delay)
@@ -116,7 +125,7 @@ final class Rewriting: UpkeepJob {
       if let current = state.withLock({ $0.current }) {
         let start = SystemClock.monotonic()
         if isOvertaken(current) { abandon(upkeep) } else { try go(on: current, upkeep) }
-        return .again(after: upkeep.pause(after: .nanoseconds(SystemClock.monotonic() &- start)))
+        return .again(after: max(Self.pauseMin, upkeep.pause(after: .nanoseconds(SystemClock.monotonic() &- start))))
       }
       if let delay = begin(upkeep) { return .again(after: delay) }
     } catch {
@@ -133,7 +142,7 @@ final class Rewriting: UpkeepJob {
   /// Whether what it works on is not worth it any more.
   private func isOvertaken(_ current: (segment: Segment, reason: Reason, work: Work)) -> Bool {
     if current.segment.isGone { return true }
-    return current.reason == .compaction && !state.withLock { $0.isCompacting }
+    return current.reason == .compaction && state.withLock { !$0.isCompacting || $0.isHurried }
   }
 
   private func failed(_ error: StoreError, _ upkeep: Upkeep) -> UpkeepOutcome {
@@ -151,7 +160,7 @@ final class Rewriting: UpkeepJob {
 
   /// Leaves a segment as it is until the next start. What readers find of it is what they found before.
   private func giveUp(_ segment: Segment, _ reason: Reason, _ error: StoreError, _ upkeep: Upkeep) {
-    state.withLock { _ = $0.given.insert(segment.version) }
+    state.withLock { $0.given[segment.version] = reason }
     switch reason {
     case .removal:
       upkeep.log(.error("segment \(segment.number) is not rewritten, and keeps what was removed from it: \(error)"))
@@ -203,11 +212,6 @@ final class Rewriting: UpkeepJob {
       }
       return upkeep.retryInterval
     }
-    // What an index is made from takes memory.
-    guard upkeep.beginIndexing(segment) else {
-      upkeep.retention.release()
-      return upkeep.retryInterval
-    }
     state.withLock { state in
       state.isWaitNoted = false
       state.current = (segment, reason, .preparing)
@@ -220,19 +224,20 @@ final class Rewriting: UpkeepJob {
     let versions = Set(upkeep.directory.segments.current.segments.map(\.version))
     state.withLock { state in
       state.looked = state.looked.filter { versions.contains($0.key) }
-      state.given.formIntersection(versions)
+      state.given = state.given.filter { versions.contains($0.key) }
     }
   }
 
   /// Looks at segments that it does not know yet, or of which less is kept now.
   private func search(_ upkeep: Upkeep) -> Search {
     let deadline = SystemClock.monotonic() &+ Self.sliceTime.nanoseconds
+    state.withLock { $0.isHurried = false }
     var uncompacted: Segment?
     for segment in upkeep.directory.segments.current.segments where segment.state == .sealed {
-      let (generation, known, isGiven) = state.withLock { state in
-        (state.generation, state.looked[segment.version], state.given.contains(segment.version))
+      let (generation, known, given) = state.withLock { state in
+        (state.generation, state.looked[segment.version], state.given[segment.version])
       }
-      if isGiven { continue }
+      if given == .removal { continue }
       var isCompacted = known?.isCompacted
       if known?.generation != generation {
         if SystemClock.monotonic() >= deadline { return .unfinished }
@@ -241,7 +246,7 @@ final class Rewriting: UpkeepJob {
         isCompacted = found.isCompacted
         state.withLock { $0.looked[segment.version] = (generation, found.isCompacted) }
       }
-      if isCompacted == false, uncompacted == nil { uncompacted = segment }
+      if isCompacted == false, given == nil, uncompacted == nil { uncompacted = segment }
     }
     guard let uncompacted, state.withLock({ $0.isCompacting }) else { return .nothing }
     return .found(uncompacted, .compaction)
@@ -257,14 +262,16 @@ final class Rewriting: UpkeepJob {
         try SegmentSchema.isCompacted(database)
       )
     } catch {
-      giveUp(segment, .removal, StoreError(error, while: "read"), upkeep)
+      state.withLock { $0.given[segment.version] = .removal }
+      let reason = StoreError(error, while: "read")
+      upkeep.log(.warn("segment \(segment.number) is not looked at for what to rewrite: \(reason)"))
       return nil
     }
   }
 
   // MARK: working on it
 
-  private func copy(of segment: Segment, _ upkeep: Upkeep) throws(StoreError) -> SegmentCopy {
+  private func copy(of segment: Segment, _ reason: Reason, _ upkeep: Upkeep) throws(StoreError) -> SegmentCopy {
     let path = upkeep.directory.paths.segmentTemporary(segment.number)
     do throws(FileError) {
       try upkeep.directory.files.remove(path)
@@ -273,7 +280,8 @@ final class Rewriting: UpkeepJob {
       throw StoreError(error, while: "make")
     }
     do throws(SQLiteError) {
-      return try SegmentCopy(of: segment, at: path, catalog, vfs: configuration.vfs)
+      return try SegmentCopy(
+        of: segment, at: path, catalog, isCompacting: reason == .compaction, vfs: configuration.vfs)
     } catch {
       throw StoreError(error, while: "rewrite")
     }
@@ -284,15 +292,18 @@ final class Rewriting: UpkeepJob {
     let deadline = SystemClock.monotonic() &+ Self.sliceTime.nanoseconds
     var next: Work?
     switch work {
-    case .preparing: next = .copying(try copy(of: segment, upkeep))
+    case .preparing: next = .copying(try copy(of: segment, reason, upkeep))
     case .renaming: return try finish(segment, reason, upkeep)
-    case .copying, .indexing, .checking: break
+    case .copying, .copied, .indexing, .checking: break
     }
     do throws(SQLiteError) {
       switch work {
       case .preparing, .renaming: break
       case .copying(let copy):
-        if try copy.copyRows(until: deadline) { next = .indexing(copy, try BlockIndexing(copy)) }
+        if try copy.copyRows(until: deadline) { next = .copied(copy) }
+      case .copied(let copy):
+        // What an index is made from takes memory.
+        if upkeep.beginIndexing(segment) { next = .indexing(copy, try BlockIndexing(copy)) }
       case .indexing(let copy, let indexing):
         switch try indexing.work(for: Self.sliceTime) {
         case .unfinished: break
@@ -301,6 +312,7 @@ final class Rewriting: UpkeepJob {
           next = try check(copy, of: segment)
         case .done: next = try check(copy, of: segment)
         }
+        if next != nil { upkeep.endIndexing(segment) }
       case .checking(let check):
         if try check.compare(until: deadline) { next = .renaming }
       }

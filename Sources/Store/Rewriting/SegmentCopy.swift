@@ -2,8 +2,8 @@ internal import LogsDisk
 internal import LogsSystem
 internal import LogsWire
 
-/// The file of a segment that is rewritten, while it is made: what is kept of the old one, stream by stream in large
-/// batches, with a new index.
+/// The file of a segment that is rewritten, while it is made: what is kept of the old one, stream by stream, with a new
+/// index.
 ///
 /// Invariant behind `@unchecked Sendable`: only the upkeep thread uses it.
 final class SegmentCopy: SQLRunner, @unchecked Sendable {
@@ -22,13 +22,22 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
   private(set) var streams: [Int64: StreamInfo?] = [:]
   private var signers: [Int64: BatchSigner] = [:]
 
+  /// Whether the new file counts as compacted.
+  private let isCompacted: Bool
+
   /// Begins a file at `path`, which exists and is empty.
-  init(of segment: Segment, at path: String, _ catalog: Catalog, vfs: String?) throws(SQLiteError) {
+  ///
+  /// - Parameter isCompacting: whether small batches become large ones.
+  init(
+    of segment: Segment, at path: String, _ catalog: Catalog, isCompacting: Bool, vfs: String?
+  ) throws(SQLiteError) {
     self.path = path
     self.catalog = catalog
-    compaction = BatchCompaction(path: segment.path)
+    compaction = BatchCompaction(merges: isCompacting, path: segment.path)
     source = try Database(segment.path, mode: .immutable, vfs: vfs)
     try source.require(applicationID: SegmentSchema.applicationID, kind: "segment")
+    let wasCompacted = try SegmentSchema.isCompacted(source)
+    isCompacted = isCompacting || wasCompacted
     target = try Database(path, mode: .readWrite, vfs: vfs)
     // No journal and no sync: until the file has its name, a start removes it, whatever is in it.
     try target.execute(
@@ -63,20 +72,23 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
     let insertSegment = try target.prepare(
       """
       INSERT INTO segment(number, store, created, trimmed_below, marks_through, indexed_through, next_stream, compacted)
-      VALUES(?1, ?2, ?3, ?4, 0, 0, 1, 1)
+      VALUES(?1, ?2, ?3, ?4, 0, 0, 1, ?5)
       """)
     insertSegment.bind(1, segment.integer(0))
     insertSegment.bind(2, copying: segment.bytes(1))
     insertSegment.bind(3, segment.integer(2))
     insertSegment.bind(4, segment.integer(3))
+    insertSegment.bind(5, isCompacted ? 1 : 0)
     try insertSegment.run()
 
     let streams = try source.prepare(
       "SELECT id, name, incarnation, state, next, entries, bytes, received FROM streams ORDER BY id")
     let insertStream = try target.prepare("INSERT INTO streams VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
     while try streams.step() {
-      guard catalog[streams.integer(0)] != nil else { continue }
-      for column in [0, 2, 3, 4, 5, 6, 7] as [Int32] { insertStream.bind(column + 1, streams.integer(column)) }
+      guard let stream = catalog[streams.integer(0)] else { continue }
+      for column in [0, 3, 4, 5, 6, 7] as [Int32] { insertStream.bind(column + 1, streams.integer(column)) }
+      // All batches are signed for the incarnation that the stream has now.
+      insertStream.bind(3, bits: stream.incarnation.value)
       insertStream.bind(2, streams.text(1))
       try insertStream.run()
     }

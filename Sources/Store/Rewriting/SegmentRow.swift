@@ -94,6 +94,13 @@ struct SegmentRow {
     rawLength += row.rawLength
   }
 
+  /// Whether it says the same of its batches as another row.
+  func says(_ other: SegmentRow) -> Bool {
+    stream == other.stream && numbers == other.numbers && entryCount == other.entryCount && minTime == other.minTime
+      && maxTime == other.maxTime && severities == other.severities && received == other.received
+      && rawLength == other.rawLength
+  }
+
   /// - Parameter statement: inserts values in the order of `columns`.
   func insert(with statement: borrowing Statement) throws(SQLiteError) {
     statement.bind(1, stream)

@@ -76,6 +76,8 @@ final class ReaderConnection: @unchecked Sendable {
     return beginnings
   }
 
+  func isCompacted() throws(SQLiteError) -> Bool { try SegmentSchema.isCompacted(database) }
+
   /// When the segment became the active one.
   func createdAt() throws(SQLiteError) -> Int64 { try database.integer("SELECT created FROM segment") }
 
@@ -85,12 +87,17 @@ final class ReaderConnection: @unchecked Sendable {
     var stream: Int64
     var numbers: ClosedRange<UInt64>
     var byteCount: UInt64
+    /// The latest of the received times up to here.
+    var received: Int64
   }
 
   /// The next runs in the order in which they were stored.
   func sizes(ofRunsBehind row: Int64, limit: Int) throws(SQLiteError) -> [RunSize] {
     let statement = try database.prepare(
-      "SELECT id, stream, first_seq, span, length(batches) FROM runs NOT INDEXED WHERE id > ?1 ORDER BY id LIMIT ?2")
+      """
+      SELECT id, stream, first_seq, span, length(batches), received FROM runs NOT INDEXED
+      WHERE id > ?1 ORDER BY id LIMIT ?2
+      """)
     statement.bind(1, row)
     statement.bind(2, Int64(limit))
     return try sizes(from: statement)
@@ -114,7 +121,7 @@ final class ReaderConnection: @unchecked Sendable {
       sizes.append(
         RunSize(
           row: statement.integer(0), stream: statement.integer(1), numbers: try statement.numbers(first: 2, span: 3),
-          byteCount: statement.bits(4)))
+          byteCount: statement.bits(4), received: statement.integer(5)))
     }
     return sizes
   }

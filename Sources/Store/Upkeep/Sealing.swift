@@ -33,14 +33,14 @@ final class Sealing: UpkeepJob {
     if segment.state == .trimmed { return remove(upkeep) }
     // The index takes space.
     if !upkeep.isClosing, !upkeep.retention.hasRoom(upkeep) {
-      return .again(after: upkeep.pause(after: Self.indexTime))
+      return .again(after: Self.waitTime)
     }
     let start = SystemClock.monotonic()
     do throws(StoreError) {
       guard try indexBlocks(upkeep) else {
         // The next start makes the index, and seals it.
         let worked = Duration.nanoseconds(SystemClock.monotonic() &- start)
-        return upkeep.isClosing ? .done : .again(after: upkeep.pause(after: worked))
+        return upkeep.isClosing ? .done : .again(after: max(Self.waitTime, upkeep.pause(after: worked)))
       }
     } catch {
       guard error.code == .diskFull || error.code == .busy else {
@@ -92,6 +92,8 @@ final class Sealing: UpkeepJob {
 
   /// How long the index is worked on at once.
   private static let indexTime = Duration.milliseconds(25)
+  /// How long it waits at least before it goes on, or asks again for what it needs.
+  private static let waitTime = Duration.milliseconds(10)
   /// When the store closes, a segment is still indexed if that takes little.
   private static let smallByteCount = 4 << 20
 

@@ -2,7 +2,8 @@ internal import LogsSystem
 internal import LogsWire
 internal import Synchronization
 
-/// The thread for work on segments that must not hold up the writer, and what that work needs.
+/// The thread for work on segments that must not hold up the writer, and what that work needs. It leaves the processor
+/// to others.
 ///
 /// It runs one job after the other, in the order in which they were added. A job that could not finish is run again
 /// later.
@@ -40,7 +41,7 @@ final class Upkeep: Sendable {
     log = configuration.log
     self.failed = failed
     self.configuration = Mutex(configuration)
-    thread.withLock { $0 = Thread("store-upkeep") { self.run() } }
+    thread.withLock { $0 = Thread("store-upkeep", priority: .low) { self.run() } }
   }
 
   func apply(_ configuration: StoreConfiguration) {

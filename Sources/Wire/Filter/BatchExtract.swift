@@ -21,7 +21,8 @@ struct BatchExtract {
     } finish: { stored, codec, rawByteCount in
       let header = BatchHeader(
         codec: codec, flags: flags, count: UInt32(rows.count), minTime: facts.times.lowest,
-        maxTime: facts.times.highest, severities: facts.severities, rawLength: UInt32(rawByteCount), storedLength: UInt32(stored.byteCount))
+        maxTime: facts.times.highest, severities: facts.severities, rawLength: UInt32(rawByteCount),
+        storedLength: UInt32(stored.byteCount))
       return Batch(unnumbered: header, payload: stored)
     }
     .numbered(firstSequence: source.firstSequence, received: source.received, span: source.span, seed: seed)
