@@ -100,7 +100,10 @@ let package = Package(
         "LogsTransport", "LogsWire",
       ]),
     library("SQL", uses: ["CSQLite", "LogsStore", "LogsSystem", "LogsText", "LogsWire"]),
-    library("Extension", uses: ["LogsSQL"]),
+    // --static-swift-stdlib is for executables only, and programs that load this have no runtime of Swift.
+    .target(
+      name: "LogsExtension", dependencies: ["LogsSQL"], path: "Sources/Extension", swiftSettings: strict,
+      linkerSettings: [.unsafeFlags(["-static-stdlib"], .when(configuration: .release))]),
     library("Client", uses: ["LogsDisk", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
     library("Foundation", uses: ["LogsClient"]),
     library("Ship", uses: ["CSystem", "LogsClient", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
