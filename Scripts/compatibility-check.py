@@ -85,6 +85,18 @@ def clients(client, server_programs, work):
     report(push.wait() == 0 and stored(client, "spooled", server) == lines(1, 4000), f"{pair}: push through a kill of the server")
     server.stop()
 
+    # What this version makes of sealed segments, an old client has to read.
+    if server_programs is not client and "--rewrite-delay" in server_programs.settings:
+        server = Server(server_programs, f"{work}/data", ["--rewrite-delay", "10ms"])
+        segment = f"{server.data}/segments/0000000001.db"
+        before = os.stat(segment).st_ino
+        run(server_programs, "seal", server.data)
+        if "--upkeep-cpu" in server_programs.settings:
+            wait_until(lambda: os.stat(segment).st_ino != before, "compaction")
+        whole = stored(client, "spooled", server) == lines(1, 4000) and stored(client, "web", server) == lines(1, 5000)
+        report(whole, f"{pair}: follow of a sealed segment")
+        server.stop()
+
 
 def files(old, new, work):
     """Spools, cursor files and data directories that go from the old version to the new one, and back."""

@@ -104,6 +104,25 @@ import Testing
     #expect(try database.integer("PRAGMA user_version") == SegmentSchema.format)
   }
 
+  @Test(arguments: FormatFixture.all)
+  func `compacting its sealed segment leaves every entry, in the newest format`(fixture: FormatFixture) throws {
+    let directory = TestDirectory()
+    try fixture.unpack(into: directory)
+    var configuration = Self.configuration(directory)
+    configuration.rewriteDelay = .milliseconds(1)
+    configuration.upkeepRetryInterval = .milliseconds(5)
+    configuration.upkeepProcessorPercent = 100
+    let test = try TestStore(configuration, in: directory)
+    // Where entries were deleted, the segment is rewritten without them, which compacts it.
+    let done = fixture.format >= SegmentSchema.removalsFormat ? "rewritten" : "compacted"
+    #expect(test.sink.waitForLine("segment 1 is \(done)"))
+    #expect(try test.shown() == fixture.entries())
+    Self.expectKnown(try fixture.appends(), test)
+    test.close()
+    let database = try Database(directory.data + "/segments/0000000001.db", mode: .immutable, vfs: nil)
+    #expect(try database.integer("PRAGMA user_version") == SegmentSchema.format)
+  }
+
   /// What a version of the future may have left: a name, and how its format is changed.
   private static let newer: [(name: String, change: @Sendable (TestDirectory) throws -> Void)] = [
     ("segments/0000000001.db", { try raise($0, 1) }),

@@ -211,8 +211,8 @@ def _(run):
             except Broken as broken:
                 raise Broken(f"{name}: {broken}") from broken
             sent = decode_batch(data)["entries"]
-            found = [e for b in delivery.batches for e in b["entries"]]
-            wanted = [{**e, "sequence": first + n} for n, e in enumerate(sent)]
+            found = [{**e, "received": 0} for b in delivery.batches for e in b["entries"]]
+            wanted = [{**e, "sequence": first + n, "received": 0} for n, e in enumerate(sent)]
             require(found == wanted, f"{name}: other entries are delivered than were sent")
             if not any(b["flags"] & 2 for b in delivery.batches):
                 require([b["check"] for b in delivery.batches] == [decode_batch(data)["check"]], f"{name}: the bytes were changed")
