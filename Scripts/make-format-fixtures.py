@@ -144,11 +144,13 @@ def delivered(server):
             elif message["type"] == "SKIP":
                 texts[at[0]].append(f"skip {message['reason']} {message['from']} {message['to']}")
             elif message["type"] == "BATCH":
-                for found in decode_run(message, *at):
-                    if received.get(at) != found["received"]:
-                        received[at] = found["received"]
-                        texts[at[0]].append(f"received {found['received']}")
-                    texts[at[0]] += [show_entry(e) for e in found["entries"] if message["from"] <= e["sequence"] <= message["to"]]
+                for e in (e for found in decode_run(message, *at) for e in found["entries"]):
+                    if not message["from"] <= e["sequence"] <= message["to"]:
+                        continue
+                    if received.get(at) != e["received"]:
+                        received[at] = e["received"]
+                        texts[at[0]].append(f"received {e['received']}")
+                    texts[at[0]].append(show_entry(e))
             elif message["type"] == "END":
                 # Doubles by their bits only: languages print them differently.
                 return re.sub(r"double \S+ \(", "double (", "".join(
