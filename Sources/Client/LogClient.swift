@@ -174,11 +174,20 @@ extension LogClient {
       let cost = content.byteCount + Self.batchOverheadByteCount
       do { try await budget.take(cost) } catch { throw error.afterSending(index > 0) }
       pending.open()
-      let core = core
-      loop.execute { core.assumeIsolated { $0.append(content, to: stream, answer: pending, cost: cost) } }
+      handOver(content, to: stream, answer: pending, cost: cost)
     }
     pending.seal()
     return pending
+  }
+
+  private func handOver(_ content: AppendLane.Content, to stream: StreamName, answer: PendingAppend, cost: Int) {
+    let core = core
+    // A task on the loop's thread is one of the jobs that run there in turn, after all that it handed over before.
+    if loop.isOnLoop {
+      core.assumeIsolated { $0.append(content, to: stream, answer: answer, cost: cost) }
+    } else {
+      loop.execute { core.assumeIsolated { $0.append(content, to: stream, answer: answer, cost: cost) } }
+    }
   }
 }
 

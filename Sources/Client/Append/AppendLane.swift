@@ -6,7 +6,10 @@ internal import LogsWire
 /// Two states. Sending: batches are sent in order, up to a limit at once. Recovering, after a retryable refusal:
 /// nothing is sent until all batches in flight have been answered, with out_of_order; after a wait, sending begins
 /// again with the first batch.
-struct AppendLane {
+///
+/// An object, which the queue finds once for each batch: as a value in the queue's table it would be looked up, by the
+/// name of its stream, at each of the ten steps of an append.
+final class AppendLane {
   enum Content: Sendable {
     case batch(ByteString, entryCount: Int)
     case completion(text: String)
@@ -27,6 +30,7 @@ struct AppendLane {
     var isHeld = false
   }
 
+  let key: AppendQueue.Key
   private(set) var batches = Deque<NumberedBatch>()
   private(set) var inFlightCount = 0
   /// The first batch that has not been sent on this connection.
@@ -38,10 +42,20 @@ struct AppendLane {
   /// what would be refused with it is not sent each time.
   private var heldCount = 0
 
+  // For the queue.
+  /// The last number that was given here; nil if its batches come with theirs.
+  var numberLast: UInt64?
+  var isInTurns = false
+  var isInRecovering = false
+  /// Whether a batch was refused for now on this connection, and none has been acknowledged since.
+  var isPostponed = false
+
+  init(_ key: AppendQueue.Key) { self.key = key }
+
   var isEmpty: Bool { batches.isEmpty }
   var isRecovering: Bool { recovery != nil }
 
-  mutating func append(_ batch: NumberedBatch) { batches.append(batch) }
+  func append(_ batch: NumberedBatch) { batches.append(batch) }
 
   /// The next batch to send, if one may be sent.
   func next(inFlightCountMax: Int) -> NumberedBatch? {
@@ -57,7 +71,7 @@ struct AppendLane {
   /// The next batch is sent.
   ///
   /// - Returns: the batch, with its floor.
-  mutating func send() -> NumberedBatch {
+  func send() -> NumberedBatch {
     batches[nextOffset].send(floor: batches[0].number)
     nextOffset += 1
     inFlightCount += 1
@@ -65,20 +79,20 @@ struct AppendLane {
   }
 
   /// A batch is durable.
-  mutating func acknowledge(_ number: UInt64) -> NumberedBatch? {
+  func acknowledge(_ number: UInt64) -> NumberedBatch? {
     attempt = 0
     return settle(number)
   }
 
   /// A batch was refused for good. Later ones in flight will be answered with out_of_order.
-  mutating func giveUp(_ number: UInt64, _ refusal: Refusal, now: MonotonicTime) -> NumberedBatch? {
+  func giveUp(_ number: UInt64, _ refusal: Refusal, now: MonotonicTime) -> NumberedBatch? {
     var batch = settle(number)
     batch?.refused(refusal)
     if inFlightCount > 0, recovery == nil { recovery = Recovery(readyAt: now) }
     return batch
   }
 
-  private mutating func settle(_ number: UInt64) -> NumberedBatch? {
+  private func settle(_ number: UInt64) -> NumberedBatch? {
     heldCount = 0
     inFlightCount -= 1
     guard let offset = offset(of: number) else { return nil }
@@ -90,7 +104,7 @@ struct AppendLane {
   ///
   /// - Parameter delay: the wait, from the number of earlier refusals.
   /// - Returns: whether this made the lane stop sending; otherwise it had stopped before.
-  mutating func postpone(
+  func postpone(
     _ number: UInt64, _ refusal: Refusal, now: MonotonicTime, delay: (Int) -> Duration
   ) -> Bool {
     inFlightCount -= 1
@@ -110,7 +124,7 @@ struct AppendLane {
   /// A batch was refused until somebody mends the reason.
   ///
   /// - Parameter delay: the wait, from the number of earlier tries that were held back.
-  mutating func holdBack(_ number: UInt64, _ refusal: Refusal, now: MonotonicTime, delay: (Int) -> Duration) {
+  func holdBack(_ number: UInt64, _ refusal: Refusal, now: MonotonicTime, delay: (Int) -> Duration) {
     inFlightCount -= 1
     if let offset = offset(of: number) { batches[offset].refused(refusal) }
     // All that was in flight at once is one try.
@@ -122,7 +136,7 @@ struct AppendLane {
   /// Begins to send again if the wait is over.
   ///
   /// - Returns: when to call this again; nil if that is not needed: it is sending, or an answer has to come first.
-  mutating func resume(now: MonotonicTime) -> MonotonicTime? {
+  func resume(now: MonotonicTime) -> MonotonicTime? {
     guard let recovery, inFlightCount == 0 else { return nil }
     guard now >= recovery.readyAt else { return recovery.readyAt }
     self.recovery = nil
@@ -132,7 +146,7 @@ struct AppendLane {
   }
 
   /// The connection is lost, and all answers with it.
-  mutating func disconnect() {
+  func disconnect() {
     inFlightCount = 0
     nextOffset = 0
     dropWithdrawn()
@@ -140,13 +154,13 @@ struct AppendLane {
 
   /// Nobody waits for these batches any more. Those in flight stay until they are answered or the connection is lost,
   /// the others are removed.
-  mutating func withdraw() {
+  func withdraw() {
     if inFlightCount == 0 { nextOffset = 0 }
     while batches.count > nextOffset { batches.removeLast() }
     for offset in 0..<batches.count { batches[offset].withdraw() }
   }
 
-  private mutating func dropWithdrawn() { while batches.first?.isWithdrawn == true { _ = batches.popFirst() } }
+  private func dropWithdrawn() { while batches.first?.isWithdrawn == true { _ = batches.popFirst() } }
 
   /// The batch of that number, if it has no answer yet.
   func batch(_ number: UInt64) -> NumberedBatch? { offset(of: number).map { batches[$0] } }

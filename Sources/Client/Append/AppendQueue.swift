@@ -3,9 +3,9 @@ internal import LogsWire
 
 /// All batches that have no answer yet: which may be sent next, and which must be sent again (P4).
 ///
-/// A value without I/O or clock. Lanes take turns. A batch is numbered by the caller or here. Numbers given here rise
-/// within a lane, and a new lane begins above every number that was used by lanes that are forgotten; its floor makes
-/// that valid. So nothing is kept for a lane that has nothing to send.
+/// Without I/O or clock. A copy would share the lanes, which are objects. Lanes take turns. A batch is numbered by the
+/// caller or here. Numbers given here rise within a lane, and a new lane begins above every number that was used by
+/// lanes that are forgotten; its floor makes that valid. So nothing is kept for a lane that has nothing to send.
 struct AppendQueue {
   /// What a batch number belongs to.
   struct Key: Hashable, Comparable {
@@ -18,38 +18,52 @@ struct AppendQueue {
   }
 
   private struct Flight {
-    let key: Key
+    let lane: AppendLane
     let number: UInt64
   }
 
   private var lanes: [Key: AppendLane] = [:]
-  /// Lanes that may have something to send, in the order of their turns.
-  private var turns = UniqueQueue<Key>()
-  private var recovering = UniqueQueue<Key>()
-  /// Lanes with a batch that was refused for now on this connection, and none acknowledged since.
-  private var postponed: Set<Key> = []
+  /// Lanes that may have something to send, in the order of their turns, each once.
+  private var turns = Deque<AppendLane>()
+  private var recovering = Deque<AppendLane>()
+  private var postponedCount = 0
   private var inFlight: [UInt32: Flight] = [:]
   private var numberLast: UInt64 = 0
-  private var laneNumbers: [Key: UInt64] = [:]
 
   var isEmpty: Bool { lanes.isEmpty }
   var inFlightCount: Int { inFlight.count }
   /// Whether something was refused for now and is not accepted yet.
-  var hasPostponed: Bool { !postponed.isEmpty }
+  var hasPostponed: Bool { postponedCount > 0 }
 
   // MARK: The application
 
   /// Queues a batch under the lane's next number.
   mutating func append(_ content: AppendLane.Content, to key: Key, answer: any AppendAnswer, cost: Int) {
-    let number = (laneNumbers[key] ?? numberLast) + 1
-    laneNumbers[key] = number
-    append(NumberedBatch(key: key, number: number, content: content, answer: answer, cost: cost))
+    let lane = lane(key)
+    let number = (lane.numberLast ?? numberLast) + 1
+    lane.numberLast = number
+    append(NumberedBatch(key: key, number: number, content: content, answer: answer, cost: cost), to: lane)
   }
 
   /// Queues a batch that has a number, which is above the others of the lane.
-  mutating func append(_ batch: NumberedBatch) {
-    lanes[batch.key, default: AppendLane()].append(batch)
-    turns.append(batch.key)
+  mutating func append(_ batch: NumberedBatch) { append(batch, to: lane(batch.key)) }
+
+  private mutating func append(_ batch: NumberedBatch, to lane: AppendLane) {
+    lane.append(batch)
+    takesTurns(lane)
+  }
+
+  private mutating func lane(_ key: Key) -> AppendLane {
+    if let lane = lanes[key] { return lane }
+    let lane = AppendLane(key)
+    lanes[key] = lane
+    return lane
+  }
+
+  private mutating func takesTurns(_ lane: AppendLane) {
+    guard !lane.isInTurns else { return }
+    lane.isInTurns = true
+    turns.append(lane)
   }
 
   // MARK: The connection
@@ -65,14 +79,16 @@ struct AppendQueue {
   ///   - inFlightCountMax: for one stream.
   ///   - fits: whether the connection has credit for that many bytes.
   mutating func next(inFlightCountMax: Int, fits: (Int) -> Bool) -> NumberedBatch? {
-    while let key = turns.first {
-      guard let next = lanes[key]?.next(inFlightCountMax: inFlightCountMax) else {
-        _ = turns.popFirst()
+    while let lane = turns.first {
+      guard let next = lane.next(inFlightCountMax: inFlightCountMax) else {
+        _ = turns.removeFirst()
+        lane.isInTurns = false
         continue
       }
-      guard fits(next.content.byteCount), let batch = lanes[key]?.send() else { return nil }
-      _ = turns.popFirst()
-      turns.append(key)
+      guard fits(next.content.byteCount) else { return nil }
+      let batch = lane.send()
+      _ = turns.removeFirst()
+      turns.append(lane)
       return batch
     }
     return nil
@@ -80,7 +96,10 @@ struct AppendQueue {
 
   /// The batch was sent as the request `id`.
   mutating func sent(_ batch: NumberedBatch, id: UInt32) {
-    inFlight[id] = Flight(key: batch.key, number: batch.number)
+    guard let lane = turns.last, lane.key == batch.key else {
+      preconditionFailure("what was sent is what was taken last")
+    }
+    inFlight[id] = Flight(lane: lane, number: batch.number)
   }
 
   /// Whether `id` is an append in flight.
@@ -89,10 +108,16 @@ struct AppendQueue {
   /// - Returns: what is durable.
   mutating func acknowledge(_ id: UInt32) -> NumberedBatch? {
     guard let flight = inFlight.removeValue(forKey: id) else { return nil }
-    let batch = lanes[flight.key]?.acknowledge(flight.number)
-    if !postponed.isEmpty { postponed.remove(flight.key) }
-    settled(flight.key)
+    let batch = flight.lane.acknowledge(flight.number)
+    setPostponed(flight.lane, false)
+    settled(flight.lane)
     return batch
+  }
+
+  private mutating func setPostponed(_ lane: AppendLane, _ isPostponed: Bool) {
+    guard lane.isPostponed != isPostponed else { return }
+    lane.isPostponed = isPostponed
+    postponedCount += isPostponed ? 1 : -1
   }
 
   /// What follows from a refusal.
@@ -118,7 +143,7 @@ struct AppendQueue {
     {
       return giveUp(id, refusal, now: now).map { .givenUp($0, error) } ?? .noted
     }
-    if refusal.isMendable, let flight = inFlight[id], let batch = lanes[flight.key]?.batch(flight.number),
+    if refusal.isMendable, let flight = inFlight[id], let batch = flight.lane.batch(flight.number),
       batch.answer.waitsForPermission
     {
       holdBack(id, refusal, now: now, delay: delay)
@@ -139,11 +164,11 @@ struct AppendQueue {
     _ id: UInt32, _ refusal: Refusal, now: MonotonicTime, delay: (Int, Duration?) -> Duration
   ) {
     guard let flight = inFlight.removeValue(forKey: id) else { return }
-    lanes[flight.key]?.holdBack(flight.number, refusal, now: now) { heldCount in
+    flight.lane.holdBack(flight.number, refusal, now: now) { heldCount in
       delay(heldCount, min(Self.heldDelayFirst * (1 << min(heldCount, 10)), Self.heldDelayMax))
     }
-    postponed.remove(flight.key)
-    settled(flight.key)
+    setPostponed(flight.lane, false)
+    settled(flight.lane)
   }
 
   /// How long what is held back waits at least before it is sent again: twice as long each time.
@@ -153,8 +178,8 @@ struct AppendQueue {
   /// - Returns: what will not be sent again.
   mutating func giveUp(_ id: UInt32, _ refusal: Refusal, now: MonotonicTime) -> NumberedBatch? {
     guard let flight = inFlight.removeValue(forKey: id) else { return nil }
-    let batch = lanes[flight.key]?.giveUp(flight.number, refusal, now: now)
-    settled(flight.key)
+    let batch = flight.lane.giveUp(flight.number, refusal, now: now)
+    settled(flight.lane)
     return batch
   }
 
@@ -164,9 +189,9 @@ struct AppendQueue {
   @discardableResult
   mutating func postpone(_ id: UInt32, _ refusal: Refusal, now: MonotonicTime, delay: (Int) -> Duration) -> Bool {
     guard let flight = inFlight.removeValue(forKey: id) else { return false }
-    let isNew = lanes[flight.key]?.postpone(flight.number, refusal, now: now, delay: delay) ?? false
-    if isNew { postponed.insert(flight.key) }
-    settled(flight.key)
+    let isNew = flight.lane.postpone(flight.number, refusal, now: now, delay: delay)
+    if isNew { setPostponed(flight.lane, true) }
+    settled(flight.lane)
     return isNew
   }
 
@@ -176,14 +201,10 @@ struct AppendQueue {
   mutating func resume(now: MonotonicTime) -> MonotonicTime? {
     var soonest: MonotonicTime?
     for _ in 0..<recovering.count {
-      guard let key = recovering.popFirst() else { break }
-      if let time = lanes[key]?.resume(now: now) { soonest = min(soonest ?? time, time) }
-      forgetIfEmpty(key)
-      switch lanes[key]?.isRecovering {
-      case true: recovering.append(key)
-      case false: turns.append(key)
-      case nil: break
-      }
+      guard let lane = recovering.popFirst() else { break }
+      lane.isInRecovering = false
+      if let time = lane.resume(now: now) { soonest = min(soonest ?? time, time) }
+      settled(lane)
     }
     return soonest
   }
@@ -191,20 +212,22 @@ struct AppendQueue {
   /// The connection is lost: everything without an answer is sent again, in order.
   mutating func disconnect() {
     inFlight = [:]
-    postponed = []
-    turns.removeAll()
+    clearTurns()
     // Sorted, so that the same run gives the same trace.
     for key in lanes.keys.sorted() {
-      lanes[key]?.disconnect()
-      turns.append(key)
-      forgetIfEmpty(key)
+      guard let lane = lanes[key] else { continue }
+      lane.disconnect()
+      setPostponed(lane, false)
+      takesTurns(lane)
+      forgetIfEmpty(lane)
     }
   }
 
   /// Gives up the batches of a lane without answering them. Later ones may be queued.
   mutating func withdraw(_ key: Key) {
-    lanes[key]?.withdraw()
-    forgetIfEmpty(key)
+    guard let lane = lanes[key] else { return }
+    lane.withdraw()
+    forgetIfEmpty(lane)
   }
 
   /// Gives up everything.
@@ -213,26 +236,35 @@ struct AppendQueue {
     for key in lanes.keys.sorted() {
       guard let lane = lanes[key] else { continue }
       for offset in 0..<lane.batches.count { batches.append(lane.batches[offset]) }
-      forget(key)
+      forget(lane)
     }
     inFlight = [:]
-    turns.removeAll()
+    clearTurns()
     recovering.removeAll()
     return batches
   }
 
-  private mutating func settled(_ key: Key) {
-    guard let lane = lanes[key] else { return }
-    if lane.isEmpty { return forget(key) }
-    if lane.isRecovering { recovering.append(key) } else { turns.append(key) }
+  private mutating func clearTurns() {
+    for index in 0..<turns.count { turns[index].isInTurns = false }
+    turns.removeAll()
   }
 
-  private mutating func forgetIfEmpty(_ key: Key) { if lanes[key]?.isEmpty == true { forget(key) } }
+  private mutating func settled(_ lane: AppendLane) {
+    if lane.isEmpty { return forget(lane) }
+    if !lane.isRecovering { return takesTurns(lane) }
+    guard !lane.isInRecovering else { return }
+    lane.isInRecovering = true
+    recovering.append(lane)
+  }
 
-  private mutating func forget(_ key: Key) {
-    lanes[key] = nil
-    postponed.remove(key)
-    numberLast = max(numberLast, laneNumbers.removeValue(forKey: key) ?? 0)
+  private mutating func forgetIfEmpty(_ lane: AppendLane) { if lane.isEmpty { forget(lane) } }
+
+  /// Nothing of it is in flight. Should it still have a turn, that has nothing to send.
+  private mutating func forget(_ lane: AppendLane) {
+    guard lanes[lane.key] === lane else { return }
+    lanes[lane.key] = nil
+    setPostponed(lane, false)
+    numberLast = max(numberLast, lane.numberLast ?? 0)
   }
 }
 

@@ -3,12 +3,23 @@ internal import LogsWire
 /// A batch that has its number, from the moment the client gets it until it is answered, and what is known of its
 /// sendings.
 struct NumberedBatch: Sendable {
-  let key: AppendQueue.Key
+  /// What stays the same, in one piece: it is copied several times on its way.
+  private final class Body: Sendable {
+    let key: AppendQueue.Key
+    let content: AppendLane.Content
+    let answer: any AppendAnswer
+    let cost: Int
+
+    init(key: AppendQueue.Key, content: AppendLane.Content, answer: any AppendAnswer, cost: Int) {
+      self.key = key
+      self.content = content
+      self.answer = answer
+      self.cost = cost
+    }
+  }
+
+  private let body: Body
   var number: UInt64
-  let content: AppendLane.Content
-  let answer: any AppendAnswer
-  /// What it took from the budget.
-  let cost: Int
   /// No lower number will be sent again, as of its last sending.
   var floor: UInt64 = 0
   /// Whether the server may have stored it.
@@ -19,12 +30,15 @@ struct NumberedBatch: Sendable {
   private(set) var isWithdrawn = false
 
   init(key: AppendQueue.Key, number: UInt64, content: AppendLane.Content, answer: any AppendAnswer, cost: Int) {
-    self.key = key
+    body = Body(key: key, content: content, answer: answer, cost: cost)
     self.number = number
-    self.content = content
-    self.answer = answer
-    self.cost = cost
   }
+
+  var key: AppendQueue.Key { body.key }
+  var content: AppendLane.Content { body.content }
+  var answer: any AppendAnswer { body.answer }
+  /// What it took from the budget.
+  var cost: Int { body.cost }
 
   /// It goes out.
   mutating func send(floor: UInt64) {

@@ -20,8 +20,19 @@ public final class PendingAppend: AppendAnswer {
     var isDuplicate = false
     var truncatedCount: UInt64 = 0
     var error: LogError?
-    var waiters: [UInt64: Waiter] = [:]
+    /// In the order in which they came; mostly one.
+    var waiters: [(id: UInt64, waiter: Waiter)] = []
     var waiterIDLast: UInt64 = 0
+
+    /// Nil while batches have no answer.
+    func outcome(_ stream: StreamName) -> Result<AppendReceipt, LogError>? {
+      guard openCount == 0 else { return nil }
+      if let error { return .failure(error.afterSending(error.mayHaveTakenEffect || !ranges.isEmpty)) }
+      return .success(
+        AppendReceipt(
+          stream: stream, incarnation: incarnation, ranges: ranges, isDuplicate: isDuplicate,
+          truncatedCount: truncatedCount))
+    }
   }
 
   let stream: StreamName
@@ -56,29 +67,21 @@ public final class PendingAppend: AppendAnswer {
 
   private func add(_ waiter: Waiter, _ id: UInt64) {
     let result = state.withLock { state -> Result<AppendReceipt, LogError>? in
-      if let result = outcome(state) { return result }
+      if let result = state.outcome(stream) { return result }
       // The handler may have run already. This is checked under the lock: if it runs later, it finds the waiter.
       if Task.isCancelled { return .failure(.cancelled("waiting for the acknowledgement", mayHaveTakenEffect: true)) }
-      state.waiters[id] = waiter
+      state.waiters.append((id, waiter))
       return nil
     }
     if let result { waiter.resume(returning: result) }
   }
 
   private func cancel(_ id: UInt64) {
-    let waiter = state.withLock { $0.waiters.removeValue(forKey: id) }
-    waiter?.resume(returning: .failure(.cancelled("waiting for the acknowledgement", mayHaveTakenEffect: true)))
-  }
-
-  private func outcome(_ state: State) -> Result<AppendReceipt, LogError>? {
-    guard state.openCount == 0 else { return nil }
-    if let error = state.error {
-      return .failure(error.afterSending(error.mayHaveTakenEffect || !state.ranges.isEmpty))
+    let waiter = state.withLock { state -> Waiter? in
+      guard let index = state.waiters.firstIndex(where: { $0.id == id }) else { return nil }
+      return state.waiters.remove(at: index).waiter
     }
-    return .success(
-      AppendReceipt(
-        stream: stream, incarnation: state.incarnation, ranges: state.ranges, isDuplicate: state.isDuplicate,
-        truncatedCount: state.truncatedCount))
+    waiter?.resume(returning: .failure(.cancelled("waiting for the acknowledgement", mayHaveTakenEffect: true)))
   }
 
   // MARK: What the client reports
@@ -127,16 +130,16 @@ public final class PendingAppend: AppendAnswer {
   }
 
   private func settle(_ change: (inout State) -> Void) {
-    let (waiters, result) = state.withLock { state -> ([Waiter], Result<AppendReceipt, LogError>?) in
+    var waiters: [(id: UInt64, waiter: Waiter)] = []
+    let result = state.withLock { state -> Result<AppendReceipt, LogError>? in
       change(&state)
       state.openCount -= 1
-      guard let result = outcome(state) else { return ([], nil) }
-      let waiters = state.waiters.sorted { $0.key < $1.key }.map(\.value)
-      state.waiters = [:]
-      return (waiters, result)
+      guard state.openCount == 0, !state.waiters.isEmpty else { return nil }
+      swap(&waiters, &state.waiters)
+      return state.outcome(stream)
     }
     guard let result else { return }
-    for waiter in waiters { waiter.resume(returning: result) }
+    for (_, waiter) in waiters { waiter.resume(returning: result) }
   }
 }
 

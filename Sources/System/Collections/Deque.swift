@@ -67,10 +67,8 @@ public struct Deque<Element> {
   }
 
   @inlinable mutating func grow() {
-    var grown: [Element?] = []
-    grown.reserveCapacity(max(4, slots.count * 2))
-    for index in 0..<count { grown.append(slots[slot(index)]) }
-    grown += Array(repeating: nil, count: max(4, slots.count * 2) - count)
+    var grown = [Element?](repeating: nil, count: Swift.max(4, slots.count * 2))
+    for index in 0..<count { grown[index] = slots[slot(index)] }
     slots = grown
     start = 0
   }

@@ -41,6 +41,8 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
   private var members: [UInt64: any LoopMember] = [:]
   private var memberIDLast: UInt64 = 0
   private var dirtyConnections: [Connection] = []
+  /// Keeps its memory from turn to turn.
+  private var flushedConnections: [Connection] = []
   private var endWorks: [() -> Void] = []
   private var closedConnections: [Connection] = []
 
@@ -225,8 +227,11 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
   private func flushConnections() {
     guard !dirtyConnections.isEmpty else { return }
     var connections: [Connection] = []
+    swap(&connections, &flushedConnections)
     swap(&connections, &dirtyConnections)
     for connection in connections { connection.flush() }
+    connections.removeAll(keepingCapacity: connections.capacity <= Self.workCapacityKept)
+    swap(&connections, &flushedConnections)
   }
 
   private func announceClosed() {
