@@ -22,6 +22,7 @@ extension StoreStatistics {
       ServerFact("clock_doubted", isClockDoubted ? 1 : 0),
       ServerFact("stored_bytes", byteCount),
       ServerFact("wal_bytes", walByteCount),
+      ServerFact("unapplied_bytes", unappliedByteCount),
       ServerFact("commits_total", commitCount),
       ServerFact("appended_batches_total", batchCount),
       ServerFact("appended_entries_total", entryCount),

@@ -334,6 +334,7 @@ package final class Store: Sendable {
     statistics.rewriteFreedByteCount = rewritten.freedByteCount
     (statistics.uncompactedSegmentCount, statistics.rewritingSegment) = rewriting.progress(of: listing)
     (statistics.check, statistics.checkedSegmentCount) = check.progress
+    statistics.unappliedByteCount = running.withLock { $0?.writer.applier }?.unappliedByteCount ?? 0
     if let checkpoints = running.withLock({ $0?.writer.checkpointer.counts }) {
       statistics.checkpointCount = checkpoints.count
       statistics.checkpointTime = .nanoseconds(checkpoints.time)

@@ -38,6 +38,8 @@ package struct StoreStatistics: Hashable, Sendable {
   /// Bytes of segments and the WAL.
   package var byteCount = 0
   package var walByteCount = 0
+  /// Bytes of the journal that are not in the segment yet.
+  package var unappliedByteCount = 0
   package var commitCount = 0
   package var batchCount = 0
   package var entryCount: UInt64 = 0

@@ -225,12 +225,59 @@ import Testing
     #expect(try test.readAll("web").texts == ["first"])
     disk.inject(.init(operation: FAULT_WRITE, suffix: "-wal", code: SQLITE_FULL))
     #expect(test.append("web", .test("second"), number: 2)?.first == 2)
+    #expect(test.store.statistics.unappliedByteCount > 0)
     #expect(test.sink.waitForLine("is in the journal and cannot be put into its segment for now"))
     #expect(test.append("web", .test("third"), number: 3)?.refusal?.code == .diskFull)
     disk.heal()
     #expect(test.sink.waitForLine("what was acknowledged last is in its segment now"))
     #expect(test.append("web", .test("third"), number: 3)?.first == 3)
     #expect(try test.readAll("web").texts == ["first", "second", "third"])
+  }
+
+  @Test func `a journal of another size for which there is no room leaves the old one`() throws {
+    for fault in [
+      FaultDisk.Fault(operation: FAULT_WRITE, suffix: "/journal.tmp", code: SQLITE_FULL),
+      FaultDisk.Fault(operation: FAULT_WRITE, suffix: "-wal", code: SQLITE_FULL),
+    ] {
+      let directory = try Self.crashed(Self.texts)
+      // What is in the old one is in the segment first, for which there is room.
+      do { _ = try TestStore(Self.configuration(directory), in: directory) }
+      let disk = FaultDisk()
+      var configuration = disk.configuration(directory)
+      configuration.journalByteCount = 2 << 20
+      configuration.noticesCopies = false
+      disk.inject(fault)
+      let test = try TestStore(configuration, in: directory, commitsHere: true)
+      #expect(test.sink.waitForLine("it keeps the size that it had, \(1 << 20) bytes"))
+      disk.heal()
+      #expect(test.append("web", .test("next"), number: 22)?.first == 22)
+      #expect(try test.readAll("web").texts == ["first"] + Self.texts + ["next"])
+      test.close()
+      #expect(directory.contents("data/journal").count == (1 << 20) + 4096)
+      #expect(!directory.names("data").contains("journal.tmp"))
+    }
+  }
+
+  @Test func `a read waits 5 s for what is in the journal and cannot be put into its segment`() throws {
+    let directory = TestDirectory()
+    let test = try TestStore(Self.configuration(directory), in: directory, commitsHere: true)
+    test.append("web", .test("first"), number: 1)
+    #expect(try test.readAll("web").texts == ["first"])
+    let lock = try Database(directory.data + "/segments/0000000001.db", mode: .readWrite, vfs: nil)
+    try lock.execute("BEGIN IMMEDIATE")
+    #expect(test.append("web", .test("second"), number: 2)?.first == 2)
+    #expect(test.store.statistics.unappliedByteCount > 0)
+    let start = ContinuousClock.now
+    do {
+      _ = try test.readAll("web")
+      Issue.record("it was read, though it is in no segment")
+    } catch let error as StoreError {
+      #expect(error.code == .busy && error.message.contains("what was acknowledged last cannot be read yet"))
+    }
+    #expect(ContinuousClock.now - start >= .seconds(5))
+    try lock.execute("ROLLBACK")
+    #expect(try test.readAll("web").texts == ["first", "second"])
+    #expect(test.store.statistics.unappliedByteCount == 0)
   }
 
   @Test func `a failed write to the journal stops the store, and the append may be stored`() throws {
@@ -291,11 +338,11 @@ import Testing
       #expect(try journal.append(rows, keeping: kept[max(0, kept.count - 3)]))
       kept.append(journal.end)
       let content = try #require(try files.read(path))
-      let ring = content[JournalFormat.headerByteCount...].withUnsafeBytes { Array($0) }
-      var position = kept[max(0, kept.count - 4)]
-      while let found = JournalFormat.next(in: ring.span.bytes, at: position, header, seed: header.seed) {
-        position = found.end
+      var ring = JournalRing(header) { byteCount, offset in
+        Array(content[offset..<min(offset + byteCount, content.count)])
       }
+      var position = kept[max(0, kept.count - 4)]
+      while let found = try ring.next(at: position) { position = found.end }
       #expect(position == journal.end, "size \(size)")
     }
     #expect(try !journal.append(GroupRows(), keeping: journal.end - UInt64(header.ringByteCount)))

@@ -109,19 +109,7 @@ package struct StoreView: Sendable {
 
   /// As many as there are at `offset`.
   func journalBytes(_ count: Int, at offset: Int) throws(StoreError) -> [UInt8] {
-    do throws(FileError) {
-      guard let file = try files.openIfThere(paths.journal) else { return [] }
-      var bytes = [UInt8](repeating: 0, count: count)
-      let read = unsafe pread(file.number, &bytes, count, off_t(offset))
-      if read < 0 { throw FileError("read", paths.journal) }
-      return Array(bytes.prefix(read))
-    } catch {
-      throw StoreError(error, while: "read", advice: Self.advice)
-    }
-  }
-
-  func journalContent() throws(StoreError) -> [UInt8]? {
-    do throws(FileError) { return try files.read(paths.journal) } catch {
+    do throws(FileError) { return try files.read(paths.journal, atMost: count, from: offset) ?? [] } catch {
       throw StoreError(error, while: "read", advice: Self.advice)
     }
   }

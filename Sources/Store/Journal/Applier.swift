@@ -85,6 +85,9 @@ final class Applier: Sendable {
 
   var isBehind: Bool { lags.load(ordering: .acquiring) }
 
+  /// Bytes of the log that are not in the segment yet.
+  var unappliedByteCount: Int { monitor.withLock { Int(clamping: $0.taken - $0.applied) } }
+
   // MARK: for the thread that has the writer
 
   /// What a segment begins with when everything so far is in those before it.

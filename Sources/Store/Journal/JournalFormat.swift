@@ -53,7 +53,8 @@ enum JournalFormat {
     case isNewer(UInt32)
   }
 
-  static func header(of file: [UInt8]) throws(HeaderProblem) -> Header {
+  /// - Parameter file: the beginning of a file of `byteCount` bytes.
+  static func header(of file: [UInt8], byteCount: Int) throws(HeaderProblem) -> Header {
     guard file.count >= headerByteCount, Array(file.prefix(8)) == Array(magic.utf8) else { throw .isNoJournal }
     let check = unsafe XXH3.hash(file.span.bytes.extracting(0..<checkOffset))
     let found: Header
@@ -65,7 +66,7 @@ enum JournalFormat {
       let store = InstanceID(stored: ByteString(copying: try reader.span(16)))
       let id = InstanceID(stored: ByteString(copying: try reader.span(16)))
       guard try reader.u64() == check, let store, let id, block > 0, ring > 0, ring % UInt64(headerByteCount) == 0,
-        UInt64(file.count) == UInt64(headerByteCount) + ring
+        UInt64(byteCount) == UInt64(headerByteCount) + ring
       else { throw WireDecodingError("no header", at: 0) }
       found = Header(store: store, id: id, blockByteCount: Int(block), ringByteCount: Int(ring))
     } catch {
@@ -90,49 +91,23 @@ extension JournalFormat {
     record.overwrite(u64: XXH3.hash(record.span.extracting(8..<record.count), seed: seed), at: 0)
   }
 
-  /// The record at `offset` of a ring, header included, if there is a whole one.
-  static func record(
-    in ring: RawSpan, at offset: Int, seed: UInt64
-  ) -> (position: UInt64, previousEnd: UInt64, bytes: Range<Int>)? {
-    guard offset >= 0, offset + recordHeaderByteCount <= ring.byteCount else { return nil }
+  struct RecordHeader {
+    let check: UInt64
+    let position: UInt64
+    /// With the header.
+    let byteCount: Int
+    let previousEnd: UInt64
+  }
+
+  /// What looks like the header of a record; its content may be torn.
+  static func recordHeader(of bytes: RawSpan) -> RecordHeader? {
     do throws(WireDecodingError) {
-      var reader = ByteReader(ring.extracting(offset..<offset + recordHeaderByteCount))
+      var reader = ByteReader(bytes)
       let (check, position, length, magic) = (try reader.u64(), try reader.u64(), try reader.u32(), try reader.u32())
-      guard magic == recordMagic, Int(length) >= recordHeaderByteCount, Int(length) <= ring.byteCount - offset,
-        XXH3.hash(ring.extracting(offset + 8..<offset + Int(length)), seed: seed) == check
-      else { return nil }
-      return (position, try reader.u64(), offset..<offset + Int(length))
+      guard magic == recordMagic, length >= recordHeaderByteCount else { return nil }
+      return RecordHeader(check: check, position: position, byteCount: Int(length), previousEnd: try reader.u64())
     } catch {
       return nil
-    }
-  }
-
-  /// The record that follows the one that ends at `position`: there, or at the beginning of the ring if it did not fit.
-  ///
-  /// - Returns: where its content is in the ring, and the position behind it.
-  static func next(
-    in ring: RawSpan, at position: UInt64, _ header: Header, seed: UInt64
-  ) -> (body: Range<Int>, end: UInt64)? {
-    let size = UInt64(ring.byteCount)
-    let (wrapped, overflows) = (position / size + 1).multipliedReportingOverflow(by: size)
-    for start in overflows ? [position] : [position, wrapped] {
-      guard let found = record(in: ring, at: Int(start % size), seed: seed), found.position == start,
-        found.previousEnd == position
-      else { continue }
-      return (found.bytes.dropFirst(recordHeaderByteCount), start + header.padded(found.bytes.count))
-    }
-    return nil
-  }
-
-  /// Whether bytes look like the header of the record at `position`; its content may be torn.
-  static func isRecordHeader(_ bytes: [UInt8], position: UInt64) -> Bool {
-    do throws(WireDecodingError) {
-      var reader = unsafe ByteReader(bytes.span.bytes)
-      _ = try reader.u64()
-      let (found, _, magic) = (try reader.u64(), try reader.u32(), try reader.u32())
-      return found == position && magic == recordMagic
-    } catch {
-      return false
     }
   }
 }

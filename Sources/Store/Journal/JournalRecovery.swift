@@ -21,18 +21,12 @@ struct JournalRecovery {
   /// Arithmetic on positions below it cannot overflow.
   private static let positionMax: UInt64 = 1 << 62
 
-  private struct Found {
-    var header: JournalFormat.Header
-    /// The room for records.
-    var content: [UInt8]
-  }
-
   private enum Look {
     case missing
     /// An empty file is how somebody says that its content is to be given up.
     case empty
     case unreadable(String)
-    case found(Found)
+    case found(JournalFormat.Header)
   }
 
   struct Outcome {
@@ -48,7 +42,7 @@ struct JournalRecovery {
     let found = try anchor.map { anchor throws(StoreError) in try find(anchor) } ?? nil
     let isGivenUp = anchor != nil && found == nil && !wasClean
     if let anchor, let found {
-      guard anchor.position < Self.positionMax, anchor.position % UInt64(found.header.blockByteCount) == 0 else {
+      guard anchor.position < Self.positionMax, anchor.position % UInt64(found.blockByteCount) == 0 else {
         throw StoreError(
           .damaged,
           """
@@ -56,16 +50,20 @@ struct JournalRecovery {
           Check the disk, then restore the data directory from a backup
           """)
       }
-      kept = (found.header, try replay(found, from: anchor.position))
+      kept = (found, try replay(found, from: anchor.position))
     }
     // What the last process had applied may not be durable yet, and the ring goes on over it.
     if !wasClean, kept != nil { try checkpoint() }
     try remove(paths.journalTemporary)
-    if let kept, kept.header.ringByteCount == configuration.journalRingByteCount {
-      let journal = try open(kept.header, end: kept.end)
-      if journal.fitsDevice { return Outcome(journal: journal) }
+    var journal: CommitJournal?
+    if let kept, configuration.journalRingByteCount > 0 {
+      let found = try open(kept.header, end: kept.end)
+      if found.fitsDevice { journal = found }
     }
-    return Outcome(journal: try make(replacing: anchor), isGivenUp: isGivenUp)
+    if let journal, journal.header.ringByteCount == configuration.journalRingByteCount {
+      return Outcome(journal: journal)
+    }
+    return Outcome(journal: try make(replacing: anchor, of: journal), isGivenUp: isGivenUp)
   }
 
   private func anchor() throws(StoreError) -> JournalAnchor? {
@@ -88,11 +86,11 @@ struct JournalRecovery {
   // MARK: what is there
 
   /// The journal that the segment names; nil if it is not there and nothing was lost with it.
-  private func find(_ anchor: JournalAnchor) throws(StoreError) -> Found? {
+  private func find(_ anchor: JournalAnchor) throws(StoreError) -> JournalFormat.Header? {
     let look = try look(paths.journal)
-    if case .found(let found) = look, found.header.id == anchor.id { return found }
+    if case .found(let found) = look, found.id == anchor.id { return found }
     // A crash came between naming the new journal in the segment and giving it its name.
-    if case .found(let found) = try self.look(paths.journalTemporary), found.header.id == anchor.id {
+    if case .found(let found) = try self.look(paths.journalTemporary), found.id == anchor.id {
       try name()
       return found
     }
@@ -121,18 +119,19 @@ struct JournalRecovery {
   }
 
   private func look(_ path: String) throws(StoreError) -> Look {
-    let content: [UInt8]
+    let byteCount: Int
+    let beginning: [UInt8]
     do throws(FileError) {
-      guard let bytes = try files.read(path) else { return .missing }
-      content = bytes
+      guard let count = try files.byteCount(path) else { return .missing }
+      byteCount = count
+      beginning = try files.read(path, atMost: JournalFormat.headerByteCount) ?? []
     } catch {
       throw StoreError(error, while: "read")
     }
-    if content.isEmpty { return .empty }
+    if byteCount == 0 { return .empty }
     do throws(JournalFormat.HeaderProblem) {
-      let header = try JournalFormat.header(of: content)
-      guard header.store == store else { return .unreadable("belongs to another store, \(header.store)") }
-      return .found(Found(header: header, content: Array(content[JournalFormat.headerByteCount...])))
+      let header = try JournalFormat.header(of: beginning, byteCount: byteCount)
+      return header.store == store ? .found(header) : .unreadable("belongs to another store, \(header.store)")
     } catch {
       switch error {
       case .isNoJournal: return .unreadable("is damaged, or is no journal")
@@ -148,14 +147,19 @@ struct JournalRecovery {
   /// Puts the records from `position` on into the segment.
   ///
   /// - Returns: the position behind the last one.
-  private func replay(_ found: Found, from position: UInt64) throws(StoreError) -> UInt64 {
-    let ring = unsafe found.content.span.bytes
-    let seed = found.header.seed
+  private func replay(_ header: JournalFormat.Header, from position: UInt64) throws(StoreError) -> UInt64 {
+    let path = paths.journal
+    var ring = JournalRing(header) { [files] byteCount, offset throws(StoreError) in
+      do throws(FileError) { return try files.read(path, atMost: byteCount, from: offset) ?? [] } catch {
+        throw StoreError(error, while: "read")
+      }
+    }
     var position = position
     var recordCount = 0
     var waiting: [GroupRows] = []
     var byteCount = 0
-    while let (rows, end) = try record(in: ring, at: position, found.header, seed) {
+    while let (body, end) = try ring.next(at: position) {
+      let rows = try rows(of: body, end: end)
       position = end
       recordCount += 1
       waiting.append(rows)
@@ -165,7 +169,10 @@ struct JournalRecovery {
         (waiting, byteCount) = ([], 0)
       }
     }
-    try refuseDamage(behind: position, ring, found.header, seed)
+    // A torn record is the last one. If there is a later one, what comes before it was acknowledged.
+    if let later = try ring.position(after: position) {
+      throw damage("there is no record at position \(position), and one at \(later)")
+    }
     #if PLANTED_BUGS
       if PlantedBug.planted == .journalForgotten { waiting = [] }
     #endif
@@ -189,25 +196,12 @@ struct JournalRecovery {
     }
   }
 
-  private func record(
-    in ring: RawSpan, at position: UInt64, _ header: JournalFormat.Header, _ seed: UInt64
-  ) throws(StoreError) -> (GroupRows, end: UInt64)? {
-    guard let found = JournalFormat.next(in: ring, at: position, header, seed: seed) else { return nil }
+  private func rows(of body: ByteString, end: UInt64) throws(StoreError) -> GroupRows {
     do throws(WireDecodingError) {
-      var reader = ByteReader(ring.extracting(found.body))
-      return (try GroupRows(from: &reader), found.end)
+      var reader = ByteReader(body.span)
+      return try GroupRows(from: &reader)
     } catch {
-      throw damage("a record before position \(found.end) passes its check and cannot be read: \(error.reason)")
-    }
-  }
-
-  /// A torn record is the last one. If there is a later one, what comes before it was acknowledged.
-  private func refuseDamage(
-    behind end: UInt64, _ ring: RawSpan, _ header: JournalFormat.Header, _ seed: UInt64
-  ) throws(StoreError) {
-    for offset in stride(from: 0, to: ring.byteCount, by: header.blockByteCount) {
-      guard let found = JournalFormat.record(in: ring, at: offset, seed: seed), found.position > end else { continue }
-      throw damage("there is no record at position \(end), and one at \(found.position)")
+      throw damage("a record before position \(end) passes its check and cannot be read: \(error.reason)")
     }
   }
 
@@ -239,40 +233,61 @@ struct JournalRecovery {
   ///
   /// First the whole file under another name, then its id in the segment, then its name: whatever a crash leaves, the
   /// journal that the segment names is there.
-  private func make(replacing anchor: JournalAnchor?) throws(StoreError) -> CommitJournal? {
-    let ringByteCount = configuration.journalRingByteCount
-    if ringByteCount == 0 {
-      if anchor != nil { try setJournal(nil) }
-      try remove(paths.journal)
-      return nil
-    }
-    var header = JournalFormat.Header(
-      store: store, id: .random(), blockByteCount: JournalFormat.headerByteCount, ringByteCount: ringByteCount)
-    do throws(FileError) {
-      if ringByteCount > (try files.space(paths.directory).free) / Self.spaceDivisor { throw .noRoom(paths.journal) }
-      try files.write(paths.journalTemporary, JournalFormat.encode(header))
-      // Before it is written past the cache, which may hold what it was.
-      try files.synchronize(file: paths.journalTemporary)
-      let file = try files.openDurable(paths.journalTemporary)
-      header.blockByteCount = file.blockByteCount
-      try fill(file, header)
-      try files.synchronize(file: paths.journalTemporary)
-      try files.synchronize(directory: paths.directory)
-    } catch {
-      // Without a journal everything works, and small appends take longer.
+  ///
+  /// - Parameter old: the one to go on with if there is no room for the new one.
+  private func make(replacing anchor: JournalAnchor?, of old: CommitJournal?) throws(StoreError) -> CommitJournal? {
+    if configuration.journalRingByteCount == 0 { return try goWithout(anchor) }
+    let header: JournalFormat.Header
+    do throws(FileError) { header = try write() } catch {
       let problem =
         error.isDiskFull
         ? "\(paths.journal) would take more than an eighth of the space that is free"
         : "\(StoreError(error, while: "make"))"
-      configuration.log(.warn("\(problem): appends go to the segment at once, and small ones take longer"))
-      try remove(paths.journalTemporary)
-      if anchor != nil { try setJournal(nil) }
-      try remove(paths.journal)
-      return nil
+      return try goOn(old, anchor, because: problem)
     }
-    try setJournal(JournalAnchor(id: header.id, position: 0))
+    do throws(SQLiteError) { try active.setJournal(JournalAnchor(id: header.id, position: 0)) } catch {
+      let problem = StoreError(error, while: "write to")
+      guard error.meansNothingStored else { throw problem }
+      return try goOn(old, anchor, because: "\(problem)")
+    }
     try name()
     return try open(header, end: 0)
+  }
+
+  /// Goes on without a new journal. Without any, everything works, and small appends take longer.
+  private func goOn(
+    _ old: CommitJournal?, _ anchor: JournalAnchor?, because problem: String
+  ) throws(StoreError) -> CommitJournal? {
+    try remove(paths.journalTemporary)
+    if let old {
+      configuration.log(.warn("\(problem): it keeps the size that it had, \(old.header.ringByteCount) bytes"))
+      return old
+    }
+    configuration.log(.warn("\(problem): appends go to the segment at once, and small ones take longer"))
+    return try goWithout(anchor)
+  }
+
+  private func goWithout(_ anchor: JournalAnchor?) throws(StoreError) -> CommitJournal? {
+    if anchor != nil { try setJournal(nil) }
+    try remove(paths.journal)
+    return nil
+  }
+
+  /// The whole file, under its other name.
+  private func write() throws(FileError) -> JournalFormat.Header {
+    let ringByteCount = configuration.journalRingByteCount
+    var header = JournalFormat.Header(
+      store: store, id: .random(), blockByteCount: JournalFormat.headerByteCount, ringByteCount: ringByteCount)
+    if ringByteCount > (try files.space(paths.directory).free) / Self.spaceDivisor { throw .noRoom(paths.journal) }
+    try files.write(paths.journalTemporary, JournalFormat.encode(header))
+    // Before it is written past the cache, which may hold what it was.
+    try files.synchronize(file: paths.journalTemporary)
+    let file = try files.openDurable(paths.journalTemporary)
+    header.blockByteCount = file.blockByteCount
+    try fill(file, header)
+    try files.synchronize(file: paths.journalTemporary)
+    try files.synchronize(directory: paths.directory)
+    return header
   }
 
   /// Writes all of it: the first write to a block that is only reserved is two. In pieces, since the C library gives

@@ -35,24 +35,31 @@ extension StoreView {
 
   /// The position behind the last record, nil if there is none behind `anchor`.
   private func journalEnd(from anchor: JournalAnchor) throws(StoreError) -> UInt64? {
-    guard try mayHaveRecord(at: anchor.position), let content = try journalContent() else { return nil }
+    guard let size = try journalByteCount(), try mayHaveRecord(at: anchor.position, fileByteCount: size) else {
+      return nil
+    }
     let header: JournalFormat.Header
-    do throws(JournalFormat.HeaderProblem) { header = try JournalFormat.header(of: content) } catch { return nil }
+    let beginning = try journalBytes(JournalFormat.headerByteCount, at: 0)
+    do throws(JournalFormat.HeaderProblem) {
+      header = try JournalFormat.header(of: beginning, byteCount: size)
+    } catch {
+      return nil
+    }
     guard header.id == anchor.id else { return nil }
-    let ring = unsafe content.span.bytes.extracting(droppingFirst: JournalFormat.headerByteCount)
+    var ring = JournalRing(header) { byteCount, offset throws(StoreError) in try journalBytes(byteCount, at: offset) }
     var end = anchor.position
-    while let found = JournalFormat.next(in: ring, at: end, header, seed: header.seed) { end = found.end }
+    while let found = try ring.next(at: end) { end = found.end }
     return end > anchor.position ? end : nil
   }
 
-  /// Whether something there looks like the record: mostly nothing does, and the whole file need not be read.
-  private func mayHaveRecord(at position: UInt64) throws(StoreError) -> Bool {
-    guard let size = try journalByteCount(), size > JournalFormat.headerByteCount else { return false }
-    let ring = UInt64(size - JournalFormat.headerByteCount)
+  /// Whether something there looks like the record: mostly nothing does, and the file need not be read.
+  private func mayHaveRecord(at position: UInt64, fileByteCount: Int) throws(StoreError) -> Bool {
+    guard fileByteCount > JournalFormat.headerByteCount else { return false }
+    let ring = UInt64(fileByteCount - JournalFormat.headerByteCount)
     for start in [position, (position / ring + 1) &* ring] {
       let offset = JournalFormat.headerByteCount + Int(start % ring)
-      let header = try journalBytes(JournalFormat.recordHeaderByteCount, at: offset)
-      if JournalFormat.isRecordHeader(header, position: start) { return true }
+      let bytes = try journalBytes(JournalFormat.recordHeaderByteCount, at: offset)
+      if let found = unsafe JournalFormat.recordHeader(of: bytes.span.bytes), found.position == start { return true }
     }
     return false
   }

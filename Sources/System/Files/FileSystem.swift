@@ -15,8 +15,8 @@ package protocol FileSystem: Sendable {
   func identity(_ path: String) throws(FileError) -> FileIdentity
   /// The whole content of a small file, nil if it does not exist.
   func read(_ path: String) throws(FileError) -> [UInt8]?
-  /// The first bytes of a file, as many as there are; nil if it does not exist.
-  func read(_ path: String, atMost byteCount: Int) throws(FileError) -> [UInt8]?
+  /// The bytes of a file from `offset` on, up to this many, as many as there are; nil if it does not exist.
+  func read(_ path: String, atMost byteCount: Int, from offset: Int) throws(FileError) -> [UInt8]?
   /// Creates an empty file, unless one exists.
   func make(_ path: String) throws(FileError)
   /// Replaces the content, creating the file if it is missing. A reader may see only part of it meanwhile or after a
@@ -39,6 +39,11 @@ package protocol FileSystem: Sendable {
 }
 
 extension FileSystem {
+  /// The first bytes of a file, as many as there are; nil if it does not exist.
+  package func read(_ path: String, atMost byteCount: Int) throws(FileError) -> [UInt8]? {
+    try read(path, atMost: byteCount, from: 0)
+  }
+
   /// Replaces a file as a whole: a reader finds either the old content or the new, even after a crash or power loss.
   /// The change is durable once the directory is synced.
   ///

@@ -56,9 +56,21 @@ package struct PosixFileSystem: FileSystem {
     do { return try file.readAll() } catch { throw FileError("read", path, error) }
   }
 
-  package func read(_ path: String, atMost byteCount: Int) throws(FileError) -> [UInt8]? {
+  package func read(_ path: String, atMost byteCount: Int, from offset: Int) throws(FileError) -> [UInt8]? {
     guard let file = try openIfThere(path, O_RDONLY) else { return nil }
-    do { return try file.readAll(atMost: byteCount) } catch { throw FileError("read", path, error) }
+    var bytes = [UInt8](repeating: 0, count: byteCount)
+    var count = 0
+    while count < byteCount {
+      let read = unsafe bytes.withUnsafeMutableBytes { bytes in
+        unsafe pread(file.number, bytes.baseAddress.map { unsafe $0 + count }, byteCount - count, off_t(offset + count))
+      }
+      if read < 0, errno == EINTR { continue }
+      if read < 0 { throw FileError("read", path) }
+      if read == 0 { break }
+      count += read
+    }
+    bytes.removeLast(byteCount - count)
+    return bytes
   }
 
   package func make(_ path: String) throws(FileError) { _ = try open(path, O_WRONLY | O_CREAT | O_EXCL) }

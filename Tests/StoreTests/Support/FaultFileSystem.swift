@@ -29,8 +29,8 @@ struct FaultFileSystem: FileSystem {
   func list(_ directory: String) throws(FileError) -> [String] { try files.list(directory) }
   func byteCount(_ path: String) throws(FileError) -> Int? { try files.byteCount(path) }
   func read(_ path: String) throws(FileError) -> [UInt8]? { try files.read(path) }
-  func read(_ path: String, atMost byteCount: Int) throws(FileError) -> [UInt8]? {
-    try files.read(path, atMost: byteCount)
+  func read(_ path: String, atMost byteCount: Int, from offset: Int) throws(FileError) -> [UInt8]? {
+    try files.read(path, atMost: byteCount, from: offset)
   }
   func space(_ directory: String) throws(FileError) -> (free: Int, all: Int) { try files.space(directory) }
   func allocate(_ path: String, byteCount: Int) throws(FileError) {
