@@ -39,11 +39,12 @@ ship-torture: release ## rotate files in every way, kill the shipper and the ser
 	@python3 -B Scripts/ship-torture.py --seconds $(or $(SECONDS),60)
 
 .PHONY: test-system
-test-system: build ## tests with other people's programs, which are installed: nginx, node, tmux, Docker, journald, Chromium
+test-system: build ## tests with other people's programs, which are installed: nginx, node, tmux, Docker, journald, Chromium; with root, a disk of 4 KiB blocks
 	@Scripts/packages.sh nginx-light nodejs tmux chromium python3-venv systemd systemd-journal-remote docker.io busybox-static
 	@Scripts/unit-tests.sh --filter 'ReverseProxyTests|HTTPClientsTests|TerminalScreenTests|JournalSourceTests'
 	@LOGS_BINARIES=.build/debug python3 -B Scripts/ship-torture.py --seconds 10
 	@Scripts/ship-journal-check.sh
+	@Scripts/journal-blocks-check.sh
 	@LOGS_BINARIES=.build/debug $(PYTHON) -B Scripts/ship-docker-check.py --seconds 9
 	@Scripts/viewer-tests.sh
 	@LOGS_BINARIES=.build/debug .build/viewer-tests/bin/python -B Scripts/ship-docker-check.py --screen 5
