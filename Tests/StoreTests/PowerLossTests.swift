@@ -21,9 +21,13 @@ import Testing
       rawValue: "seed \(seed); again with LOGS_STORE_SEED=\(seed) swift test --filter PowerLossTests")
     var generator = SeededGenerator(seed: seed)
     var directory = TestDirectory()
+    let hasJournal = seed % 5 != 0
     var load = Load(
-      isTrimmed: seed % 2 == 0, deletes: seed % 4 < 2, hasRule: seed % 3 == 0, hasJournal: seed % 5 != 0)
+      isTrimmed: seed % 2 == 0, deletes: seed % 4 < 2, hasRule: seed % 3 == 0,
+      journalByteCount: hasJournal ? 512 << 10 : 0)
     for _ in 0..<4 {
+      // Another size makes another journal.
+      if hasJournal, generator.chance(3) { load.journalByteCount = [0, 128 << 10, 512 << 10][generator.below(3)] }
       let disk = FaultDisk()
       disk.adopt(directory)
       disk.crash(after: 5 + generator.below(400))
@@ -54,15 +58,15 @@ import Testing
     let deletes: Bool
     /// Whether little is kept of the stream `s1`.
     let hasRule: Bool
-    /// Whether small groups go through a journal, which is full after some hundred.
-    let hasJournal: Bool
+    /// Of the journal that small groups go through, which is full after some hundred; 0 for none.
+    var journalByteCount: Int
     /// Numbers that were deleted by stream, and those of which that is not known.
     var deleted: [Int: Set<UInt64>] = [:]
     var maybeDeleted: [Int: Set<UInt64>] = [:]
 
-    init(isTrimmed: Bool, deletes: Bool, hasRule: Bool, hasJournal: Bool) {
+    init(isTrimmed: Bool, deletes: Bool, hasRule: Bool, journalByteCount: Int) {
       self.hasRule = hasRule
-      self.hasJournal = hasJournal
+      self.journalByteCount = journalByteCount
       self.isTrimmed = isTrimmed
       self.deletes = deletes
     }
@@ -78,7 +82,7 @@ import Testing
       configuration.markLagCountMax = 10
       configuration.indexLagCountMax = 7
       configuration.tailCacheByteCountMax = 0
-      if hasJournal { configuration.journalByteCount = 512 << 10 }
+      configuration.journalByteCount = journalByteCount
       configuration.retentionInterval = .milliseconds(1)
       configuration.rewriteDelay = .zero
       configuration.upkeepRetryInterval = .milliseconds(5)
