@@ -6,6 +6,8 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -22,6 +24,8 @@ int logs_file_identity(
   *nanoseconds = has_birth ? status.stx_btime.tv_nsec : 0;
   return 0;
 }
+
+int logs_clone_file(int target, int source) { return ioctl(target, FICLONE, source); }
 
 int logs_open_file_identity(
     int descriptor, unsigned long long *device, unsigned long long *inode, long long *seconds,

@@ -15,10 +15,7 @@ package enum Daemon {
 
   package static func run(arguments: [String]) async -> Int32 {
     CrashReport.prepare(program: "logsd", advice: Self.crashAdvice)
-    if arguments.first == "token" {
-      return TokenCommand.run(Array(arguments.dropFirst()), environment: Environment.variables)
-    }
-    if arguments.first == "sql" { return SQLCommand.run(Array(arguments.dropFirst())) }
+    if let word = arguments.first, let code = run(command: word, Array(arguments.dropFirst())) { return code }
     let reader: ConfigurationReader
     do { reader = try ConfigurationReader(arguments: arguments, environment: Environment.variables) } catch {
       for fault in error.faults { Output.write("logsd: \(PrintableText.escaped(fault))", to: STDERR_FILENO) }
@@ -41,6 +38,20 @@ package enum Daemon {
       return await serve(reader.configuration) { () throws(ConfigurationError) in
         try ConfigurationReader(arguments: arguments, environment: Environment.variables).configuration
       }
+    }
+  }
+
+  /// - Parameter words: those after the command.
+  /// - Returns: nil if there is no such command.
+  private static func run(command: String, _ words: [String]) -> Int32? {
+    switch command {
+    case "token": TokenCommand.run(words, environment: Environment.variables)
+    case "sql": SQLCommand.run(words)
+    case "check": CheckCommand.run(words)
+    case "backup": BackupCommand.run(words)
+    case "restore": RestoreCommand.run(words)
+    case "repair": RepairCommand.run(words)
+    default: nil
     }
   }
 

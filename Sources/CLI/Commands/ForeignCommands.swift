@@ -8,8 +8,13 @@ enum ForeignCommands {
       (["tail", "watch", "stream", "journal"], "logs follow STREAM shows the last entries, and new ones as they come"),
       (["grep", "search", "find", "filter", "rg"], "logs query STREAM -- TEXT finds entries"),
       (["cat", "show", "get", "read", "less", "view"], "logs query STREAM shows all entries"),
-      (["dump", "backup", "archive"], "logs export STREAM writes all that a stream holds"),
-      (["restore", "load"], "logs import FILE appends what logs export has written"),
+      (["dump", "archive"], "logs export STREAM writes all that a stream holds"),
+      (["load"], "logs import FILE appends what logs export has written"),
+      (
+        ["backup", "restore"],
+        "logsd backup DIR BACKUP and logsd restore copy all of a server, on its machine; logs export copies streams"
+      ),
+      (["check", "verify", "fsck", "repair"], "logsd check DIR and logsd repair DIR look at a data directory"),
       (["head"], "logs query STREAM -n 10 shows the first entries"),
       (["count", "wc"], "logs query STREAM --count says how many entries there are"),
       (["ls", "list"], "logs streams lists the streams"),

@@ -28,6 +28,10 @@ int logs_open_durable(const char *path, unsigned *block, int *is_direct);
 /// Writes all of `bytes` and waits until it is durable: 0, or -1 and errno.
 int logs_write_durable(int descriptor, const void *bytes, unsigned long count, long long offset);
 
+/// Makes the empty file `target` one that shares its blocks on the disk with `source`: 0, or -1 and errno where the file
+/// system cannot.
+int logs_clone_file(int target, int source);
+
 /// Names the calling thread, with at most 15 bytes.
 void logs_set_thread_name(const char *name);
 

@@ -73,7 +73,9 @@ package struct ConfigurationReader: Sendable {
     return origin == setting.flag || origin == setting.environmentVariable ? origin : "\(origin): \(name)"
   }
 
-  private static let commands = ["help", "version", "seal", "reload", "config", "token", "sql"]
+  private static let commands = [
+    "help", "version", "seal", "reload", "config", "token", "sql", "backup", "restore", "check", "repair",
+  ]
 
   private static let options =
     [
@@ -214,6 +216,10 @@ package struct ConfigurationReader: Sendable {
              logsd seal ...: the same as --seal
              logsd token ...: who may do what; see logsd token --help
              logsd sql DIR QUERY: SQL over a data directory; see logsd sql --help
+             logsd backup DIR BACKUP, logsd restore BACKUP DIR: a copy, also while a server runs; see logsd backup
+             --help
+             logsd check DIR, logsd repair DIR: whether everything in it is as it was written, and how to save what
+             is; see logsd check --help
 
       Each setting is a flag, an environment variable (--segment-age: LOGSD_SEGMENT_AGE) and a line of the configuration
       file (segment-age = 24h). Flags override the environment, which overrides the file. A name that is not listed here

@@ -65,7 +65,8 @@ struct StoreFile: Hashable, Sendable {
     """
   }
 
-  private var text: String { "\(body)check \(XXH3.hash(ByteString(body).span).hexadecimal)\n" }
+  /// The whole file.
+  var text: String { "\(body)check \(XXH3.hash(ByteString(body).span).hexadecimal)\n" }
 
   private init(parsing text: String, path: String) throws(StoreError) {
     let lines = text.utf8.split(separator: UInt8(ascii: "\n")).map { line in

@@ -1,0 +1,61 @@
+internal import LogsSystem
+
+/// Compares the files of a backup with its manifest.
+enum BackupCheck {
+  /// Whether a directory that has a manifest is no backup any more.
+  private static func isUsed(_ directory: String) throws(StoreError) -> Bool {
+    let files = PosixFileSystem()
+    let manifest = try BackupManifest.load("\(directory)/\(BackupManifest.name)", files)
+    let store = try StoreError.of("read") { () throws(FileError) in try files.digest("\(directory)/store") }
+    return store != manifest?.files["store"]?.digest
+  }
+
+  /// Whether the next backup is complete, and has yet to take its place.
+  private static func isBegun(_ directory: String) throws(StoreError) -> Bool {
+    try StoreError.of("look at") { () throws(FileError) in
+      try PosixFileSystem().byteCount("\(directory)/\(BackupDirectory.nextName)/\(BackupManifest.name)") != nil
+    }
+  }
+
+  /// Whether a directory is a backup, and no data directory besides.
+  static func isBackup(_ directory: String) throws(StoreError) -> Bool {
+    if try isBegun(directory) { return true }
+    let hasManifest = try StoreError.of("look at") { () throws(FileError) in
+      try PosixFileSystem().byteCount("\(directory)/\(BackupManifest.name)") != nil
+    }
+    if !hasManifest { return false }
+    return try !isUsed(directory)
+  }
+
+  /// Nothing for a directory that is no backup.
+  static func findings(_ directory: String) throws(StoreError) -> [Finding] {
+    let files = PosixFileSystem()
+    let manifest: BackupManifest?
+    do throws(StoreError) { manifest = try BackupManifest.load("\(directory)/\(BackupManifest.name)", files) } catch {
+      guard error.code == .damaged else { throw error }
+      return [Finding(.damage, BackupManifest.name, "it is damaged")]
+    }
+    if try isBegun(directory) {
+      let text = "a backup was interrupted while it took its place: logsd backup or logsd restore complete it"
+      return [Finding(.note, BackupDirectory.nextName, text)]
+    }
+    guard let manifest else { return [] }
+    if try isUsed(directory) {
+      let text = "it is from a backup; since then the directory has been used as a data directory"
+      return [Finding(.note, BackupManifest.name, text)]
+    }
+    var findings: [Finding] = []
+    for (name, file) in manifest.files.sorted(by: { $0.key < $1.key }) {
+      do throws(FileError) {
+        guard let digest = try files.digest("\(directory)/\(name)") else {
+          findings.append(Finding(.damage, name, "it is missing from the backup"))
+          continue
+        }
+        if digest != file.digest { findings.append(Finding(.damage, name, "it is not what was backed up")) }
+      } catch {
+        findings.append(Finding(.damage, name, "it cannot be read: \(error.text)"))
+      }
+    }
+    return findings
+  }
+}

@@ -1,0 +1,154 @@
+internal import LogsSystem
+
+/// A directory that holds a backup, and the next one while that is made.
+///
+/// The next one is put together in `next`. Once `next/manifest` is there it is complete, and counts: its files take the
+/// place of the old ones. Whatever a crash leaves of that is brought to an end before anything else is done. Meanwhile
+/// there is no file `store`, so that no server starts on a mixture.
+struct BackupDirectory {
+  let path: String
+  let files = PosixFileSystem()
+  private let lock: FileLock
+
+  static let nextName = "next"
+
+  var paths: StorePaths { StorePaths(directory: path) }
+  var next: StorePaths { StorePaths(directory: "\(path)/\(Self.nextName)") }
+  private var manifestPath: String { "\(path)/\(BackupManifest.name)" }
+  private var nextManifestPath: String { "\(next.directory)/\(BackupManifest.name)" }
+
+  /// Makes a directory for backups, or opens one, with nobody else in it.
+  static func make(_ path: String) throws(StoreError) -> BackupDirectory {
+    let files = PosixFileSystem()
+    let names = try StoreError.of("open the backup at", advice: advice) { () throws(FileError) in
+      if try files.makeDirectory(path) { try files.synchronize(directory: "\(path)/..") }
+      return Set(try files.list(path))
+    }
+    let isBegun = try StoreError.of("look at") { () throws(FileError) in
+      guard names.contains(nextName) else { return false }
+      // Nothing else is in there, or it is not ours.
+      let next = Set(try files.list("\(path)/\(nextName)"))
+      let isInterrupted = names.isSubset(of: ["lock", "lost+found", nextName]) || next.contains(BackupManifest.name)
+      return isInterrupted && next.isSubset(of: nextNames)
+    }
+    guard names.contains(BackupManifest.name) || isBegun || names.isSubset(of: ["lock", "lost+found"]) else {
+      throw StoreError(.notAStore, "\(path) is not empty and is no backup; name another directory")
+    }
+    return try BackupDirectory(path)
+  }
+
+  /// Opens a backup, with nobody else in it.
+  static func open(_ path: String) throws(StoreError) -> BackupDirectory {
+    let files = PosixFileSystem()
+    let isThere = try StoreError.of("open the backup at") { () throws(FileError) in
+      for name in [BackupManifest.name, nextName] where try files.byteCount("\(path)/\(name)") != nil { return true }
+      return false
+    }
+    guard isThere else {
+      throw StoreError(
+        .notAStore,
+        """
+        \(path) is no backup that logsd backup has made: it has no file '\(BackupManifest.name)'. Copy such a \
+        directory as a whole
+        """)
+    }
+    return try BackupDirectory(path)
+  }
+
+  private static let nextNames: Set<String> = [
+    "segments", "store", "tokens", "journal", BackupManifest.name, "\(BackupManifest.name).tmp",
+  ]
+
+  private static let advice = "name a directory that this user may write to"
+
+  private init(_ path: String) throws(StoreError) {
+    self.path = path
+    let files = files
+    let lock = try StoreError.of("lock the backup at", advice: Self.advice) { () throws(FileError) in
+      try files.lock("\(path)/lock")
+    }
+    guard let lock else { throw StoreError(.locked, "\(path) is in use by another process; try again when it ends") }
+    self.lock = lock
+    try complete()
+  }
+
+  /// The backup that it holds; nil if there is none yet.
+  func manifest() throws(StoreError) -> BackupManifest? {
+    guard let manifest = try BackupManifest.load(manifestPath, files) else { return nil }
+    let store = try StoreError.of("read") { () throws(FileError) in try files.digest(paths.store) }
+    guard let store, store == manifest.files["store"]?.digest else {
+      throw StoreError(
+        .notAStore,
+        "\(path) has been used as a data directory since the backup was made; make the next one in another directory")
+    }
+    return manifest
+  }
+
+  // MARK: the next backup
+
+  /// Makes room for it. Segments that an interrupted attempt has copied stay.
+  func beginNext() throws(StoreError) {
+    try StoreError.of("make") { () throws(FileError) in
+      _ = try files.makeDirectory(next.directory)
+      _ = try files.makeDirectory(next.segments)
+      for name in try files.list(next.directory) where name != "segments" {
+        try files.remove("\(next.directory)/\(name)")
+      }
+    }
+  }
+
+  /// Has the next backup count: from here on a crash changes nothing any more.
+  func commit(_ manifest: BackupManifest) throws(StoreError) {
+    try StoreError.of("make") { () throws(FileError) in
+      // Left over from an attempt before.
+      for name in try files.list(next.segments) where manifest.files["segments/\(name)"] == nil {
+        try files.remove("\(next.segments)/\(name)")
+      }
+      try files.synchronize(directory: next.segments)
+      try files.replace(nextManifestPath, temporary: "\(nextManifestPath).tmp") { _ in Array(manifest.text.utf8) }
+      try files.synchronize(directory: next.directory)
+      try files.synchronize(directory: path)
+    }
+    try complete()
+  }
+
+  /// Puts the files of a complete next backup in the place of the old ones, if there is one.
+  private func complete() throws(StoreError) {
+    guard let manifest = try BackupManifest.load(nextManifestPath, files) else { return }
+    try StoreError.of("complete the backup at") { () throws(FileError) in
+      // If that of the next one is in place already, only the manifest is to follow.
+      if try files.byteCount(next.store) != nil {
+        try files.remove(paths.store)
+        try files.synchronize(directory: path)
+      }
+      _ = try files.makeDirectory(paths.segments)
+      for name in manifest.files.keys.sorted() where name != "store" { try move(name) }
+      for name in try files.list(paths.segments) where manifest.files["segments/\(name)"] == nil {
+        try files.remove("\(paths.segments)/\(name)")
+      }
+      for name in ["tokens", "journal"] where manifest.files[name] == nil { try files.remove("\(path)/\(name)") }
+      try files.synchronize(directory: paths.segments)
+      try move("store")
+      try files.rename(nextManifestPath, to: manifestPath)
+      try files.synchronize(directory: path)
+      for name in try files.list(next.segments) { try files.remove("\(next.segments)/\(name)") }
+      try files.removeDirectory(next.segments)
+      try files.removeDirectory(next.directory)
+    }
+  }
+
+  /// Those that have not changed are in place.
+  private func move(_ name: String) throws(FileError) {
+    let staged = "\(next.directory)/\(name)"
+    if try files.byteCount(staged) != nil { try files.rename(staged, to: "\(path)/\(name)") }
+  }
+}
+
+extension StoreError {
+  /// What a function of files throws, with what was to be done.
+  static func of<Result>(
+    _ action: String, advice: String? = nil, _ body: () throws(FileError) -> Result
+  ) throws(StoreError) -> Result {
+    do throws(FileError) { return try body() } catch { throw StoreError(error, while: action, advice: advice) }
+  }
+}

@@ -1,0 +1,236 @@
+import Foundation
+import LogsDisk
+import LogsSystem
+import LogsWire
+import Testing
+
+@testable import LogsStore
+
+/// Files damaged at random: a start refuses or serves what is whole, a check finds it, and a repair saves everything
+/// that is not on a damaged page.
+@Suite struct RepairFuzzTests {
+  private static let seeds: [UInt64] = {
+    let environment = ProcessInfo.processInfo.environment
+    if let text = environment["LOGS_STORE_SEED"], let seed = UInt64(text) { return [seed] }
+    let count = environment["LOGS_STORE_SEED_COUNT"].flatMap { Int($0) } ?? 10
+    return (0..<count).map { _ in UInt64.random(in: 0..<1_000_000) }
+  }()
+
+  private static let streams = ["web", "app/db", "x"]
+  private static let producer: UInt64 = 7
+
+  private static func text(_ stream: String, _ number: UInt64) -> String {
+    "\(stream) \(number) " + String(repeating: "y", count: Int(number * 37 % 1500))
+  }
+
+  private static func configuration(_ directory: TestDirectory, _ clock: TestClock) -> StoreConfiguration {
+    var configuration = TestStore.configuration(directory, clock)
+    configuration.journalByteCount = 64 << 10
+    configuration.tailCacheByteCountMax = 0
+    configuration.noticesCopies = true
+    return configuration
+  }
+
+  /// A store as it was before the damage.
+  private struct Pristine {
+    let directory: TestDirectory
+    var heads: [String: UInt64] = [:]
+    var incarnations: [String: Incarnation] = [:]
+    let clock: TestClock
+
+    /// - Parameter isCrashed: whether it is as a crash leaves it, with a WAL and a journal.
+    init(_ generator: inout SeededGenerator, isCrashed: Bool) throws {
+      clock = TestClock()
+      let made = TestDirectory()
+      let test = try TestStore(RepairFuzzTests.configuration(made, clock), in: made)
+      var next: [String: UInt64] = [:]
+      var batchCount: [String: UInt64] = [:]
+      for segment in 0..<3 {
+        for _ in 0..<20 + generator.below(20) {
+          let stream = RepairFuzzTests.streams[generator.below(3)]
+          let first = next[stream] ?? 1
+          let count = generator.chance(6) ? 40 : 1 + generator.below(4)
+          let texts = (first..<first + UInt64(count)).map { RepairFuzzTests.text(stream, $0) }
+          batchCount[stream, default: 0] += 1
+          test.append(stream, .test(texts), producer: RepairFuzzTests.producer, number: batchCount[stream] ?? 1)
+          next[stream] = first + UInt64(count)
+        }
+        if segment < 2 { test.roll(clock) }
+      }
+      for stream in RepairFuzzTests.streams {
+        heads[stream] = test.info(stream)?.head ?? 0
+        incarnations[stream] = test.info(stream)?.incarnation
+      }
+      if isCrashed {
+        directory = made.copy()
+        test.close()
+      } else {
+        test.close()
+        directory = made
+      }
+      _ = made
+    }
+  }
+
+  @Test(arguments: seeds)
+  func `what is whole is saved, what is lost is named, and nothing is invented`(seed: UInt64) throws {
+    let hint = Comment(
+      rawValue: "seed \(seed); again with LOGS_STORE_SEED=\(seed) swift test --filter RepairFuzzTests")
+    var generator = SeededGenerator(seed: seed)
+    let isCrashed = seed % 3 == 0
+    let pristine = try Pristine(&generator, isCrashed: isCrashed)
+    let damaged = pristine.directory.copy()
+    let kind = try Self.damage(damaged, &generator)
+    let note = Comment(rawValue: "\(hint); \(kind)")
+
+    let isServed = try Self.serves(damaged.copy(), pristine, note)
+    let found = (try? CheckTests.damage(damaged.copy().data)) ?? [Finding(.damage, "", "refused")]
+    if !isServed { #expect(!found.isEmpty, note) }
+
+    let allowed = try Self.allowedLoss(pristine.directory, damaged)
+    let dry = try RepairTests.repair(damaged, isDryRun: true)
+    let repaired = try RepairTests.repair(damaged)
+    #expect(repaired.summary == dry.summary && repaired.findings == dry.findings, note)
+    #expect(try RepairTests.repair(damaged, isDryRun: true).summary.isNothingDamaged, note)
+    try Self.verify(damaged, pristine, allowed, note)
+  }
+
+  // MARK: damage
+
+  private static func damage(_ directory: TestDirectory, _ generator: inout SeededGenerator) throws -> String {
+    let segments = directory.names().filter { $0.hasSuffix(".db") || $0.hasSuffix("-wal") }.map { "segments/\($0)" }
+    let databases = segments.filter { $0.hasSuffix(".db") }
+    let file = segments[generator.below(segments.count)]
+    var content = directory.contents("data/\(file)")
+    switch generator.below(12) {
+    case 0...4:
+      for _ in 0...generator.below(3) where !content.isEmpty {
+        content[generator.below(content.count)] ^= 1 << UInt8(generator.below(8))
+      }
+      directory.write("data/\(file)", content)
+      return "bits of \(file)"
+    case 5, 6:
+      let page = generator.below(max(content.count / 8192, 1)) * 8192
+      for index in page..<min(page + 8192, content.count) { content[index] = generator.chance(2) ? 0 : 0xee }
+      directory.write("data/\(file)", content)
+      return "a page of \(file) at \(page)"
+    case 7:
+      let count = generator.below(content.count + 1)
+      directory.write("data/\(file)", Array(content.prefix(count)))
+      return "\(file) cut at \(count) of \(content.count)"
+    case 8:
+      directory.remove("data/\(file)")
+      return "\(file) removed"
+    case 9:
+      let other = databases[generator.below(databases.count)]
+      let first = databases[generator.below(databases.count)]
+      let contents = (directory.contents("data/\(first)"), directory.contents("data/\(other)"))
+      directory.write("data/\(first)", contents.1)
+      directory.write("data/\(other)", contents.0)
+      return "\(first) and \(other) exchanged"
+    case 10:
+      var journal = directory.contents("data/journal")
+      for _ in 0..<20 { journal[generator.below(journal.count)] ^= 1 << UInt8(generator.below(8)) }
+      directory.write("data/journal", journal)
+      return "bits of the journal"
+    default:
+      var store = directory.contents("data/store")
+      store[generator.below(store.count)] ^= 1
+      directory.write("data/store", store)
+      return "a bit of store"
+    }
+  }
+
+  /// The entries that lie on pages that have changed, or where that cannot be told, in files that have changed.
+  private static func allowedLoss(
+    _ pristine: TestDirectory, _ damaged: TestDirectory
+  ) throws -> [String: Set<UInt64>] {
+    var names: [Int64: String] = [:]
+    var allowed: [String: Set<UInt64>] = [:]
+    var scanned: [String: Set<UInt64>] = [:]
+    let newest = try Database(
+      pristine.data + "/segments/0000000003.db", mode: .immutable, vfs: nil)
+    let rows = try newest.prepare("SELECT id, name FROM streams")
+    while try rows.step() { names[rows.integer(0)] = rows.text(1) }
+    let isNewestChanged = ["segments/0000000003.db", "segments/0000000003.db-wal", "journal"].contains {
+      pristine.contents("data/\($0)") != damaged.contents("data/\($0)")
+    }
+    for name in pristine.names().filter({ $0.hasSuffix(".db") }) {
+      let before = pristine.contents("data/segments/\(name)")
+      let after = damaged.contents("data/segments/\(name)")
+      // One that has another's place is found there.
+      let isMoved = damaged.names().contains { damaged.contents("data/segments/\($0)") == before }
+      PageScan(before).forEachRow { row in
+        guard let stream = names[row.stream] else { return }
+        let isChanged = row.pages.contains { page in
+          let range = (page - 1) * 8192..<page * 8192
+          return range.upperBound > after.count || before[range] != after[range]
+        }
+        for batch in (try? Batch.run(row.batches)) ?? [] {
+          let numbers = Set(batch.header.firstSequence...batch.header.lastSequence)
+          scanned[stream, default: []].formUnion(numbers)
+          if isChanged, !isMoved { allowed[stream, default: []].formUnion(numbers) }
+        }
+      }
+    }
+    if isNewestChanged {
+      // What is in its WAL and the journal alone.
+      for stream in streams { allowed[stream, default: []].formUnion(Set(1...2000).subtracting(scanned[stream] ?? [])) }
+    }
+    return allowed
+  }
+
+  // MARK: outcomes
+
+  /// Whether a start on it serves everything. What it serves is right.
+  private static func serves(_ directory: TestDirectory, _ pristine: Pristine, _ note: Comment) throws -> Bool {
+    let test: TestStore
+    do { test = try TestStore(configuration(directory, pristine.clock), in: directory) } catch { return false }
+    var isAll = true
+    for stream in streams {
+      guard let reading = try? test.readAll(stream) else { return false }
+      guard let info = test.info(stream) else {
+        isAll = false
+        continue
+      }
+      let lost = expectRight(reading, stream, info, pristine, note)
+      if !lost.isEmpty || info.head < pristine.heads[stream] ?? 0 { isAll = false }
+    }
+    return isAll
+  }
+
+  /// - Returns: the numbers that are lost.
+  private static func expectRight(
+    _ reading: TestStore.Reading, _ stream: String, _ info: StreamInfo, _ pristine: Pristine, _ note: Comment
+  ) -> Set<UInt64> {
+    #expect(reading.skips.allSatisfy { $0.reason == .lost }, note)
+    let lost = Set(reading.skips.flatMap { Array($0.from...$0.to) })
+    let there = info.head == 0 ? [] : (1...info.head).filter { !lost.contains($0) }
+    #expect(reading.texts == there.map { text(stream, $0) }, note)
+    return lost
+  }
+
+  private static func verify(
+    _ directory: TestDirectory, _ pristine: Pristine, _ allowed: [String: Set<UInt64>], _ note: Comment
+  ) throws {
+    #expect(try CheckTests.damage(directory.data) == [], note)
+    let test = try TestStore(configuration(directory, pristine.clock), in: directory)
+    for stream in streams {
+      let head = pristine.heads[stream] ?? 0
+      guard let info = test.info(stream) else {
+        #expect(Set(1...max(head, 1)).isSubset(of: allowed[stream] ?? []), note)
+        continue
+      }
+      var lost = expectRight(try test.readAll(stream), stream, info, pristine, note)
+      if info.head < head {
+        lost.formUnion(info.head + 1...head)
+        // Its numbers are given again.
+        #expect(info.incarnation != pristine.incarnations[stream], note)
+      }
+      #expect(lost.subtracting(allowed[stream] ?? []).isEmpty, note)
+      #expect(test.append(stream, .test("next"), producer: 99, number: 1)?.first == info.head + 1, note)
+    }
+    test.close()
+    #expect(try CheckTests.damage(directory.data) == [], note)
+  }
+}
