@@ -26,6 +26,8 @@ import Testing
     configuration.retentionInterval = .milliseconds(2)
     configuration.rewriteDelay = .milliseconds(1)
     configuration.elapsed = { clock.now }
+    // Segments are rewritten for what is removed from them alone.
+    configuration.upkeepProcessorPercent = 0
     return configuration
   }
 

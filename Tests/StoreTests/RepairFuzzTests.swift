@@ -27,7 +27,7 @@ import Testing
     var configuration = TestStore.configuration(directory, clock)
     configuration.journalByteCount = 64 << 10
     configuration.tailCacheByteCountMax = 0
-    configuration.noticesCopies = true
+    configuration.rewriteDelay = .milliseconds(1)
     return configuration
   }
 
@@ -38,11 +38,15 @@ import Testing
     var incarnations: [String: Incarnation] = [:]
     let clock: TestClock
 
-    /// - Parameter isCrashed: whether it is as a crash leaves it, with a WAL and a journal.
-    init(_ generator: inout SeededGenerator, isCrashed: Bool) throws {
+    /// - Parameters:
+    ///   - isCrashed: whether it is as a crash leaves it, with a WAL and a journal.
+    ///   - isCompacted: whether its first segments are compacted.
+    init(_ generator: inout SeededGenerator, isCrashed: Bool, isCompacted: Bool) throws {
       clock = TestClock()
       let made = TestDirectory()
-      let test = try TestStore(RepairFuzzTests.configuration(made, clock), in: made)
+      var configuration = RepairFuzzTests.configuration(made, clock)
+      configuration.upkeepProcessorPercent = isCompacted ? 100 : 0
+      let test = try TestStore(configuration, in: made)
       var next: [String: UInt64] = [:]
       var batchCount: [String: UInt64] = [:]
       for segment in 0..<3 {
@@ -56,6 +60,7 @@ import Testing
           next[stream] = first + UInt64(count)
         }
         if segment < 2 { test.roll(clock) }
+        if segment < 2, isCompacted { #expect(test.sink.waitForLine("segment \(segment + 1) is compacted")) }
       }
       for stream in RepairFuzzTests.streams {
         heads[stream] = test.info(stream)?.head ?? 0
@@ -78,7 +83,7 @@ import Testing
       rawValue: "seed \(seed); again with LOGS_STORE_SEED=\(seed) swift test --filter RepairFuzzTests")
     var generator = SeededGenerator(seed: seed)
     let isCrashed = seed % 3 == 0
-    let pristine = try Pristine(&generator, isCrashed: isCrashed)
+    let pristine = try Pristine(&generator, isCrashed: isCrashed, isCompacted: seed % 2 == 0)
     let damaged = pristine.directory.copy()
     let kind = try Self.damage(damaged, &generator)
     let note = Comment(rawValue: "\(hint); \(kind)")
@@ -160,10 +165,10 @@ import Testing
       let after = damaged.contents("data/segments/\(name)")
       // One that has another's place is found there.
       let isMoved = damaged.names().contains { damaged.contents("data/segments/\($0)") == before }
-      PageScan(before).forEachRow { row in
+      PageScan.scans(before)[0].forEachRow { row in
         guard let stream = names[row.stream] else { return }
         let isChanged = row.pages.contains { page in
-          let range = (page - 1) * 8192..<page * 8192
+          let range = (page - 1) * row.pageByteCount..<page * row.pageByteCount
           return range.upperBound > after.count || before[range] != after[range]
         }
         for batch in (try? Batch.run(row.batches)) ?? [] {

@@ -12,6 +12,7 @@ struct PageScan {
     var batches: ByteString
     /// The pages that it lies on, from 1.
     var pages: [Int]
+    var pageByteCount: Int
   }
 
   private let file: [UInt8]
@@ -21,11 +22,18 @@ struct PageScan {
   private static let columnCount = 12
   private static let pageByteCounts = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536]
 
-  init(_ file: [UInt8]) {
-    self.file = file
+  /// The pages of a file, in each size that they may have: mostly the file says one.
+  static func scans(_ file: [UInt8]) -> [PageScan] {
     let stated = file.count > 18 ? Int(file[16]) << 8 | Int(file[17]) : 0
     let byteCount = stated == 1 ? 65536 : stated
-    pageByteCount = Self.pageByteCounts.contains(byteCount) ? byteCount : SegmentSchema.pageByteCount
+    let usual = [SegmentSchema.pageByteCount, SegmentSchema.compactedPageByteCount]
+    let byteCounts = pageByteCounts.contains(byteCount) ? [byteCount] : usual
+    return byteCounts.map { PageScan(file: file, pageByteCount: $0) }
+  }
+
+  private init(file: [UInt8], pageByteCount: Int) {
+    self.file = file
+    self.pageByteCount = pageByteCount
   }
 
   func forEachRow(_ visit: (Row) -> Void) {
@@ -70,7 +78,7 @@ struct PageScan {
     guard let length = Self.varint(cell, &offset), Self.varint(cell, &offset) != nil, length <= UInt64(file.count)
     else { return nil }
     let (payload, pages) = payload(at: offset, Int(length), page)
-    return Self.row(payload, Int(length), pages)
+    return Self.row(payload, Int(length), pages, pageByteCount)
   }
 
   /// What a cell holds, as far as its chain of pages can be followed.
@@ -100,7 +108,7 @@ struct PageScan {
     return (bytes, pages)
   }
 
-  private static func row(_ payload: [UInt8], _ length: Int, _ pages: [Int]) -> Row? {
+  private static func row(_ payload: [UInt8], _ length: Int, _ pages: [Int], _ pageByteCount: Int) -> Row? {
     var offset = 0
     guard let headerByteCount = varint(payload[...], &offset), headerByteCount <= UInt64(payload.count) else {
       return nil
@@ -140,6 +148,7 @@ struct PageScan {
     }
     return Row(
       stream: stream, producers: ByteString(Array(payload[blobs[0]])),
-      batches: ByteString(Array(payload[blobs[1].lowerBound..<min(blobs[1].upperBound, payload.count)])), pages: pages)
+      batches: ByteString(Array(payload[blobs[1].lowerBound..<min(blobs[1].upperBound, payload.count)])), pages: pages,
+      pageByteCount: pageByteCount)
   }
 }

@@ -50,7 +50,11 @@ final class RepairedSegment: SQLRunner {
       first_seq = excluded.first_seq, count = excluded.count, producer_check = excluded.producer_check
       WHERE excluded.number > number
       """)
-    let insert = try database.prepare("INSERT INTO segment VALUES(?1, ?2, ?3, ?4, 0, 0, ?5)")
+    let insert = try database.prepare(
+      """
+      INSERT INTO segment(number, store, created, trimmed_below, marks_through, indexed_through, next_stream, compacted)
+      VALUES(?1, ?2, ?3, ?4, 0, 0, ?5, 0)
+      """)
     insert.bind(1, heading.number)
     insert.bind(2, copying: heading.store.bytes)
     insert.bind(3, heading.createdAt)

@@ -96,7 +96,7 @@ extension StoreRepair {
     let bytes: [UInt8]?
     // What the disk does not give is lost.
     do throws(FileError) { bytes = try files.read(path) } catch { bytes = nil }
-    if let bytes { try salvage.add(PageScan(bytes)) }
+    for scan in PageScan.scans(bytes ?? []) { try salvage.add(scan) }
     for rows in journal {
       for row in rows.rows { try salvage.add(stream: row.stream, row.producers, row.batches) }
     }

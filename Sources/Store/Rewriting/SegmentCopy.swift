@@ -93,6 +93,9 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
       try insertStream.run()
     }
 
+    let lost = try LostRanges.read(source)
+    if !lost.isEmpty { try lost.write(target) }
+
     let former = try source.prepare("SELECT stream, next, incarnation FROM former_incarnations")
     let insertFormer = try target.prepare("INSERT INTO former_incarnations VALUES(?1, ?2, ?3)")
     while try former.step() {
