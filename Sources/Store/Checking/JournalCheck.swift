@@ -26,23 +26,28 @@ struct JournalCheck {
       ]
     }
     let header: JournalFormat.Header
-    do throws(JournalFormat.HeaderProblem) { header = try JournalFormat.header(of: content) } catch {
+    do throws(JournalFormat.HeaderProblem) { header = try JournalFormat.header(of: content, byteCount: content.count) } catch {
       return [damage("its header is damaged, or of a newer version")]
     }
     if let store = survey.storeFile?.id, header.store != store { return [damage("it belongs to another store")] }
     guard header.id == anchor.id else { return [damage("it is another one than the newest segment names")] }
-    return findings(unsafe content.span.bytes.extracting(droppingFirst: JournalFormat.headerByteCount), header, anchor)
+    var ring = JournalRing(header) { byteCount, offset throws(StoreError) in
+      Array(content[min(offset, content.count)..<min(offset + byteCount, content.count)])
+    }
+    return try findings(&ring, header, anchor)
   }
 
-  private func findings(_ ring: RawSpan, _ header: JournalFormat.Header, _ anchor: JournalAnchor) -> [Finding] {
+  private func findings(
+    _ ring: inout JournalRing, _ header: JournalFormat.Header, _ anchor: JournalAnchor
+  ) throws(StoreError) -> [Finding] {
     guard anchor.position < 1 << 62, anchor.position % UInt64(header.blockByteCount) == 0 else {
       return [Finding(.damage, DirectorySurvey.name(survey.newest), "the journal's position is \(anchor.position)")]
     }
     var position = anchor.position
     var heads = heads
-    while let found = JournalFormat.next(in: ring, at: position, header, seed: header.seed) {
+    while let found = try ring.next(at: position) {
       do throws(WireDecodingError) {
-        var reader = ByteReader(ring.extracting(found.body))
+        var reader = ByteReader(found.body.span)
         let rows = try GroupRows(from: &reader)
         for stream in rows.streams where heads[stream.id] == nil { heads[stream.id] = stream.head }
         for row in rows.rows {
@@ -62,11 +67,8 @@ struct JournalCheck {
       position = found.end
     }
     // A torn record is the last one: what comes before a later one was acknowledged.
-    for offset in stride(from: 0, to: ring.byteCount, by: header.blockByteCount) {
-      guard let found = JournalFormat.record(in: ring, at: offset, seed: header.seed), found.position > position else {
-        continue
-      }
-      return [damage("the record at position \(position) is damaged, and one at \(found.position) is whole")]
+    if let later = try ring.position(after: position) {
+      return [damage("the record at position \(position) is damaged, and one at \(later) is whole")]
     }
     return []
   }

@@ -165,9 +165,3 @@ package struct StoreCheck {
   }
 }
 
-extension StoreError {
-  static func newer(_ path: String, format: Int64) -> StoreError {
-    StoreError(
-      .notAStore, "\(path) has format \(format), this program knows \(SegmentSchema.format); use a newer one")
-  }
-}

@@ -111,10 +111,14 @@ extension StoreRepair {
     let ring = unsafe content.span.bytes.extracting(droppingFirst: JournalFormat.headerByteCount)
     var found: [(position: UInt64, rows: GroupRows)] = []
     for offset in stride(from: 0, to: ring.byteCount, by: header.blockByteCount) {
-      guard let record = JournalFormat.record(in: ring, at: offset, seed: header.seed) else { continue }
+      guard let head = JournalFormat.recordHeader(of: ring.extracting(droppingFirst: offset)),
+        head.byteCount <= ring.byteCount - offset,
+        XXH3.hash(ring.extracting(offset + 8..<offset + head.byteCount), seed: header.seed) == head.check
+      else { continue }
       do throws(WireDecodingError) {
-        var reader = ByteReader(ring.extracting(record.bytes.dropFirst(JournalFormat.recordHeaderByteCount)))
-        found.append((record.position, try GroupRows(from: &reader)))
+        var reader = ByteReader(ring.extracting(
+            offset + JournalFormat.recordHeaderByteCount..<offset + head.byteCount))
+        found.append((head.position, try GroupRows(from: &reader)))
       } catch { continue }
     }
     return found.sorted { $0.position < $1.position }.map(\.rows)
@@ -123,7 +127,7 @@ extension StoreRepair {
   /// What it says, or should say.
   private func journalHeader(_ content: [UInt8]) -> JournalFormat.Header? {
     do throws(JournalFormat.HeaderProblem) {
-      let header = try JournalFormat.header(of: content)
+      let header = try JournalFormat.header(of: content, byteCount: content.count)
       return header.store == store ? header : nil
     } catch {
       guard let anchor else { return nil }
