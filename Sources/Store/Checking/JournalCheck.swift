@@ -26,7 +26,9 @@ struct JournalCheck {
       ]
     }
     let header: JournalFormat.Header
-    do throws(JournalFormat.HeaderProblem) { header = try JournalFormat.header(of: content, byteCount: content.count) } catch {
+    do throws(JournalFormat.HeaderProblem) {
+      header = try JournalFormat.header(of: content, byteCount: content.count)
+    } catch {
       return [damage("its header is damaged, or of a newer version")]
     }
     if let store = survey.storeFile?.id, header.store != store { return [damage("it belongs to another store")] }
