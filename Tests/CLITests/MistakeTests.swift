@@ -23,7 +23,7 @@ import Testing
     ("export web --jsonl f=1 --reverse", ["--reverse"]), ("import a b", ["one file", "cat"]),
     ("import --rename web", ["OLD=NEW", "web"]), ("import --rename web=$logsd", ["server's own"]),
     ("import --rename a=b --rename a=c", ["a", "b", "c"]), ("dump web", ["logs export"]),
-    ("restore f", ["logs import"]),
+    ("restore f", ["logsd restore", "logs export"]),
     ("status --server http://example.org", ["http://example.org"]), ("status --retry-for soon", ["soon"]),
   ])
   func `invalid arguments are a usage error`(line: String, says words: [String]) async {

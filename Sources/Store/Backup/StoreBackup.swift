@@ -53,9 +53,12 @@ package struct StoreBackup {
     }
     if isItself { throw StoreError(.notAStore, "a directory cannot be the backup of itself: name another one") }
     // Before the directory for the backup is made.
-    lock = survey.isInUse ? nil : try StoreError.of("lock") { [source] () throws(FileError) in
-      try files.lock(source.lock)
-    }
+    lock =
+      survey.isInUse
+      ? nil
+      : try StoreError.of("lock") { [source] () throws(FileError) in
+        try files.lock(source.lock)
+      }
     survey = try DirectorySurvey(directory)
     guard survey.isInUse, let store = survey.storeFile else {
       throw StoreError(.locked, "\(directory) is being opened or closed by a server; try again")

@@ -164,4 +164,3 @@ package struct StoreCheck {
     }
   }
 }
-

@@ -116,7 +116,8 @@ extension StoreRepair {
         XXH3.hash(ring.extracting(offset + 8..<offset + head.byteCount), seed: header.seed) == head.check
       else { continue }
       do throws(WireDecodingError) {
-        var reader = ByteReader(ring.extracting(
+        var reader = ByteReader(
+          ring.extracting(
             offset + JournalFormat.recordHeaderByteCount..<offset + head.byteCount))
         found.append((head.position, try GroupRows(from: &reader)))
       } catch { continue }
@@ -202,7 +203,8 @@ extension StoreRepair {
         }
       }
       var info = stream.info
-      info.incarnation = remains.incarnations[id].flatMap { stream.incarnations.contains($0) ? $0 : nil }
+      info.incarnation =
+        remains.incarnations[id].flatMap { stream.incarnations.contains($0) ? $0 : nil }
         ?? info.incarnation
       let used = salvage.incarnations[id] ?? []
       streams.append(
