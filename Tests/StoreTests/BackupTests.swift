@@ -133,6 +133,50 @@ import Testing
     }
   }
 
+  @Test(arguments: [true, false]) func `what the data directory has lost stays in the backup`(isGone: Bool) throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    _ = try CheckTests.make(directory, clock)
+    try Self.backup(directory)
+    let before = directory.contents("backup/segments/0000000001.db")
+    if isGone {
+      directory.remove("data/segments/0000000001.db")
+    } else {
+      directory.write("data/segments/0000000001.db", Array(before.prefix(5_000)))
+    }
+    for _ in 0..<2 {
+      let summary = try Self.backup(directory)
+      #expect(summary.kept == [1] && summary.missing == [])
+      #expect(directory.contents("backup/segments/0000000001.db") == before)
+    }
+    let (store, _) = try Self.restored(directory, clock)
+    #expect(try store.readAll("web").texts == (1...30).map { "\($0)" })
+  }
+
+  @Test func `what a server has stored on a backup is not replaced by one that was interrupted`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    _ = try CheckTests.make(directory, clock)
+    try Self.backup(directory)
+    let (files, path) = (FileManager.default, directory.path + "/backup")
+    // Complete, and not in place yet.
+    try files.copyItem(atPath: path, toPath: directory.path + "/next")
+    try files.moveItem(atPath: directory.path + "/next", toPath: path + "/next")
+    try files.removeItem(atPath: path + "/next/lock")
+    let used = TestDirectory()
+    try files.copyItem(atPath: path, toPath: used.data)
+    let test = try TestStore(used, clock)
+    test.append("web", .test("acknowledged"), producer: 50, number: 1)
+    test.close()
+    try files.removeItem(atPath: path)
+    try files.copyItem(atPath: used.data, toPath: path)
+    let stored = directory.contents("backup/store")
+    #expect(throws: StoreError.self) { try Self.backup(directory) }
+    #expect(throws: StoreError.self) { try StoreRestore(of: path, to: directory.path + "/place") }
+    #expect(try TestStore(used, clock).readAll("web").texts.last == "acknowledged")
+    #expect(directory.contents("backup/store") == stored)
+  }
+
   @Test func `links are the same files, and a rewrite leaves them alone`() throws {
     let directory = TestDirectory()
     let clock = TestClock()

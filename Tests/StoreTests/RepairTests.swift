@@ -127,6 +127,50 @@ import Testing
     #expect(try TestStore(directory, clock).info("web")?.incarnation != incarnation)
   }
 
+  @Test func `a stream that was deleted does not come back from the journal`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let test = try CheckTests.make(directory, clock, closes: false, hasJournal: true)
+    test.append("secret", .test("gone"), producer: 40, number: 1)
+    _ = try test.delete("secret").get()
+    test.append("web", .test("31"), producer: 41, number: 1)
+    #expect(try test.readAll("web").texts.count == 31)
+    let crashed = directory.copy()
+    test.close()
+    let newest = try #require(crashed.names().last { $0.hasSuffix(".db") })
+    do {
+      let database = try Database(crashed.data + "/segments/" + newest, mode: .readWrite, vfs: nil)
+      try database.execute(
+        "UPDATE runs SET batches = substr(batches, 1, 100) || x'ee' || substr(batches, 102) WHERE id = 1")
+    }
+    #expect(try Self.repair(crashed).summary.newest != nil)
+    let again = try TestStore(crashed, clock)
+    #expect(again.info("secret") == nil && again.info("web")?.head == 31)
+  }
+
+  @Test func `a value in the streams of the only segment costs nothing, and what was deleted stays so`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    do {
+      let test = try TestStore(directory, clock)
+      for number in 1...9 as ClosedRange<UInt64> { test.append("web", .test("\(number)"), number: number) }
+      test.append("secret", .test("gone"), producer: 2, number: 1)
+      _ = try test.delete("secret").get()
+      _ = try test.delete("web", 4...5).get()
+      test.close()
+    }
+    do {
+      let database = try Database(directory.data + "/segments/0000000001.db", mode: .readWrite, vfs: nil)
+      try database.execute("UPDATE streams SET entries = -7 WHERE name = 'web'")
+    }
+    _ = try Self.repair(directory)
+    let test = try TestStore(directory, clock)
+    #expect(test.info("secret") == nil)
+    let reading = try test.readAll("web")
+    #expect(reading.texts == ["1", "2", "3", "6", "7", "8", "9"], "\(reading)")
+    #expect(reading.skips.map(\.from) == [4] && reading.skips.map(\.to) == [5])
+  }
+
   @Test(arguments: [true, false]) func `what is whole in a damaged journal is saved`(isHeader: Bool) throws {
     let directory = TestDirectory()
     let clock = TestClock()

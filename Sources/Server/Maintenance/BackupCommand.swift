@@ -55,19 +55,22 @@ struct BackupCommand {
             \(size); \(summary.copiedSegmentCount) new or changed (\(copied) copied), \
             \(summary.removedSegmentCount) removed
             """), to: STDOUT_FILENO)
-        guard summary.missing.isEmpty else {
-          let list = summary.missing.prefix(10).map(String.init).joined(separator: ", ")
+        guard summary.missing.isEmpty, summary.kept.isEmpty else {
+          let (missing, kept) = (Self.list(summary.missing), Self.list(summary.kept))
+          let lacks = missing.isEmpty ? "" : ", but lacks what \(directories[0]) lacks: segment \(missing)"
+          let keeps =
+            kept.isEmpty ? "" : "; it keeps from before what \(directories[0]) has lost: segment \(kept)"
           throw StoreError(
-            .missingSegment,
-            """
-            the backup is made, but lacks what \(directories[0]) lacks: segment \(list); see \
-            logsd check \(directories[0])
-            """)
+            .missingSegment, "the backup is made\(lacks)\(keeps); see logsd check \(directories[0])")
         }
         return 0
       } catch {
         throw MaintenanceFailure(error)
       }
     }
+  }
+
+  private static func list(_ numbers: [Int64]) -> String {
+    numbers.prefix(10).map(String.init).joined(separator: ", ")
   }
 }

@@ -72,10 +72,17 @@ struct CheckCommand {
       output.say("logsd check: \(looked): no damage\(lost)")
       return true
     }
+    let isBackup = try BackupCheck.isBackup(directory)
+    let advice =
+      isBackup
+      ? "Remove the files that are named and make the backup again: what is gone is copied anew"
+      : """
+      Restore \(directory) from a backup (logsd restore), or see what can be saved with: logsd repair \(directory) \
+      --dry-run
+      """
     output.say(
       """
-      logsd check: \(looked): \(Figures.count(damageCount, "damage", "damages"))\(lost). Restore \(directory) from a \
-      backup (logsd restore), or see what can be saved with: logsd repair \(directory) --dry-run
+      logsd check: \(looked): \(Figures.count(damageCount, "damage", "damages"))\(lost). \(advice)
       """)
     return false
   }

@@ -1,7 +1,7 @@
 internal import LogsSystem
 
 /// Compares the files of a backup with its manifest.
-enum BackupCheck {
+package enum BackupCheck {
   /// Whether a directory that has a manifest is no backup any more.
   private static func isUsed(_ directory: String) throws(StoreError) -> Bool {
     let files = PosixFileSystem()
@@ -18,7 +18,7 @@ enum BackupCheck {
   }
 
   /// Whether a directory is a backup, and no data directory besides.
-  static func isBackup(_ directory: String) throws(StoreError) -> Bool {
+  package static func isBackup(_ directory: String) throws(StoreError) -> Bool {
     if try isBegun(directory) { return true }
     let hasManifest = try StoreError.of("look at") { () throws(FileError) in
       try PosixFileSystem().byteCount("\(directory)/\(BackupManifest.name)") != nil

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import LogsSystem
 
 /// A directory that holds a backup, and the next one while that is made.
@@ -8,7 +9,8 @@ internal import LogsSystem
 struct BackupDirectory {
   let path: String
   let files = PosixFileSystem()
-  private let lock: FileLock
+  /// Nil where only reading is possible and wanted.
+  private let lock: FileLock?
 
   static let nextName = "next"
 
@@ -34,7 +36,7 @@ struct BackupDirectory {
     guard names.contains(BackupManifest.name) || isBegun || names.isSubset(of: ["lock", "lost+found"]) else {
       throw StoreError(.notAStore, "\(path) is not empty and is no backup; name another directory")
     }
-    return try BackupDirectory(path)
+    return try BackupDirectory(path, isToBeRead: false)
   }
 
   /// Opens a backup, with nobody else in it.
@@ -52,7 +54,7 @@ struct BackupDirectory {
         directory as a whole
         """)
     }
-    return try BackupDirectory(path)
+    return try BackupDirectory(path, isToBeRead: true)
   }
 
   private static let nextNames: Set<String> = [
@@ -61,14 +63,24 @@ struct BackupDirectory {
 
   private static let advice = "name a directory that this user may write to"
 
-  private init(_ path: String) throws(StoreError) {
+  private init(_ path: String, isToBeRead: Bool) throws(StoreError) {
     self.path = path
     let files = files
-    let lock = try StoreError.of("lock the backup at", advice: Self.advice) { () throws(FileError) in
-      try files.lock("\(path)/lock")
+    let isComplete = try StoreError.of("look at") { () throws(FileError) in
+      try files.byteCount("\(path)/\(Self.nextName)/\(BackupManifest.name)") == nil
     }
-    guard let lock else { throw StoreError(.locked, "\(path) is in use by another process; try again when it ends") }
-    self.lock = lock
+    let found = try StoreError.of("lock the backup at", advice: Self.advice) {
+      () throws(FileError) -> (lock: FileLock?, isReadOnly: Bool) in
+      do throws(FileError) { return (try files.lock("\(path)/lock"), false) } catch {
+        // Nobody else can write there either, or it is another user's.
+        guard isToBeRead, isComplete, [EROFS, EACCES, EPERM].contains(error.code) else { throw error }
+        return (nil, true)
+      }
+    }
+    guard found.lock != nil || found.isReadOnly else {
+      throw StoreError(.locked, "\(path) is in use by another process; try again when it ends")
+    }
+    lock = found.lock
     try complete()
   }
 
@@ -115,6 +127,7 @@ struct BackupDirectory {
   /// Puts the files of a complete next backup in the place of the old ones, if there is one.
   private func complete() throws(StoreError) {
     guard let manifest = try BackupManifest.load(nextManifestPath, files) else { return }
+    try checkUnused(manifest)
     try StoreError.of("complete the backup at") { () throws(FileError) in
       // If that of the next one is in place already, only the manifest is to follow.
       if try files.byteCount(next.store) != nil {
@@ -134,6 +147,18 @@ struct BackupDirectory {
       for name in try files.list(next.segments) { try files.remove("\(next.segments)/\(name)") }
       try files.removeDirectory(next.segments)
       try files.removeDirectory(next.directory)
+    }
+  }
+
+  /// A server that was started on it meanwhile must not lose what it has stored.
+  private func checkUnused(_ next: BackupManifest) throws(StoreError) {
+    let found = try StoreError.of("read") { () throws(FileError) in try files.digest(paths.store) }
+    guard let found else { return }
+    let old = try BackupManifest.load(manifestPath, files)
+    guard found == next.files["store"]?.digest || found == old?.files["store"]?.digest else {
+      throw StoreError(
+        .notAStore,
+        "\(path) has been used as a data directory since the backup was made; make the next one in another directory")
     }
   }
 

@@ -17,6 +17,8 @@ package struct StoreBackup {
     package var removedSegmentCount = 0
     /// Files that the data directory should have and has not: what they held is lost here, too.
     package var missing: [Int64] = []
+    /// Files that the data directory has lost, or that cannot be read there: the backup has them from before.
+    package var kept: [Int64] = []
     /// When it was, ns since 1970.
     package var madeAt: Int64 = 0
   }
@@ -89,7 +91,7 @@ package struct StoreBackup {
     }
     try addOthers()
     for number in 1..<manifest.newest where number >= trimmedBelow {
-      if manifest.files[DirectorySurvey.name(number)] == nil { summary.missing.append(number) }
+      if manifest.files[DirectorySurvey.name(number)] == nil, try !keepsOld(number) { summary.missing.append(number) }
     }
     let segments = Set(manifest.segments)
     summary.segmentCount = segments.count
@@ -101,6 +103,29 @@ package struct StoreBackup {
   }
 
   private var trimmedBelow: Int64 = 1
+
+  /// Whether the backup before has what the data directory has lost: then it stays.
+  private mutating func keepsOld(_ number: Int64) throws(StoreError) -> Bool {
+    let name = DirectorySurvey.name(number)
+    guard let before = old?.files[name] else { return false }
+    let (files, target) = (files, target)
+    let isThere = try StoreError.of("look at") { () throws(FileError) in
+      try files.byteCount("\(target.path)/\(name)") == before.digest.byteCount
+    }
+    guard isThere else { return false }
+    for file in [name, "\(name)-wal"] { manifest.files[file] = old?.files[file] }
+    summary.kept.append(number)
+    return true
+  }
+
+  /// Whether SQLite finds in a file the segment that its name says.
+  private func isReadable(_ number: Int64) -> Bool {
+    do throws(SQLiteError) {
+      let database = try Database(source.segment(number), mode: .immutable, vfs: nil)
+      _ = try database.integer("SELECT count(*) FROM streams")
+      return try SegmentWriter.identity(database).number == number
+    } catch { return !(error.isLoss || error.isFailedOpen) }
+  }
 
   // MARK: segments before the newest
 
@@ -127,6 +152,8 @@ package struct StoreBackup {
 
   private mutating func copySealed(_ number: Int64, _ name: String) throws(StoreError) {
     let path = source.segment(number)
+    // A good copy is not replaced by what is none.
+    if old?.files[name] != nil, !isReadable(number), try keepsOld(number) { return }
     let staged = "\(target.next.directory)/\(name)"
     let (files, usesLinks, target, old) = (files, usesLinks, target, old)
     var summary = summary
@@ -135,10 +162,16 @@ package struct StoreBackup {
       guard let stamp = try files.stamp(path) else { return nil }
       if let before = old?.files[name] {
         let isThere = try files.byteCount("\(target.path)/\(name)") == before.digest.byteCount
-        if isThere, before.source == stamp { return before }
+        let isSame = isThere && before.source == stamp
+        var isEqual = isSame
         // The data directory has been moved or restored: the same content in another file.
-        if isThere, before.digest.byteCount == stamp.byteCount, try files.digest(path) == before.digest {
-          return BackupManifest.File(digest: before.digest, source: stamp)
+        if isThere, !isSame, before.digest.byteCount == stamp.byteCount {
+          isEqual = try files.digest(path) == before.digest
+        }
+        if isEqual {
+          // An interrupted attempt may have copied another one.
+          try files.remove(staged)
+          return isSame ? before : BackupManifest.File(digest: before.digest, source: stamp)
         }
       }
       // An attempt that was interrupted has copied it.

@@ -12,7 +12,15 @@ extension StoreView {
   ///   server cannot.
   package func awaitJournal() throws(StoreError) -> Bool {
     let number = try newest()
-    guard number > 0, let anchor = try anchor(of: number), let end = try journalEnd(from: anchor) else { return true }
+    guard number > 0, var anchor = try anchor(of: number) else { return true }
+    var found = try journalEnd(from: anchor)
+    while found == nil {
+      // There is nothing behind it, or it has been applied and written over.
+      guard let now = try self.anchor(of: number), now != anchor, try newest() == number else { return true }
+      anchor = now
+      found = try journalEnd(from: anchor)
+    }
+    guard let end = found else { return true }
     let deadline = ContinuousClock.now + Self.journalPatience
     while try isInUse(), ContinuousClock.now < deadline {
       // A segment that is no longer the newest has everything.

@@ -13,17 +13,22 @@ struct KnownStreams {
   }
 
   private(set) var streams: [Int64: Stream] = [:]
+  /// Below this the newest segment that could be read has had all streams that were not deleted.
+  private let firstUnknown: Int64
+  private let deleted: Set<Int64>
 
   /// - Parameters:
   ///   - content: what the newest segment that can be read says.
   ///   - isWhole: whether that is the newest: a stream that it does not have was deleted.
   init(_ content: StoreContent, isWhole: Bool, _ survey: DirectorySurvey) {
+    deleted = content.deleted
+    firstUnknown = isWhole ? content.nextStreamID : (content.streams.keys.max() ?? 0) + 1
     for (id, info) in content.streams {
       streams[id] = Stream(info: info, incarnations: [info.incarnation], names: [info.name])
     }
     for number in survey.numbers.reversed() {
       do throws(SQLiteError) {
-        try add(try survey.open(number).database, content, isWhole: isWhole)
+        try add(try survey.open(number).database)
       } catch {
         // What it would say of streams is lost with it.
         continue
@@ -32,18 +37,14 @@ struct KnownStreams {
     for id in streams.keys.sorted() where streams[id]?.names.count ?? 0 > 1 { resolve(id, survey) }
   }
 
-  private mutating func add(
-    _ database: borrowing Database, _ content: StoreContent, isWhole: Bool
-  ) throws(SQLiteError) {
-    var found: [StreamInfo] = []
-    try SegmentWriter.forEachStream(in: database) { stream, isDeleted in if !isDeleted { found.append(stream) } }
-    for stream in found {
+  private mutating func add(_ database: borrowing Database) throws(SQLiteError) {
+    for stream in Self.streams(in: database) {
       if var known = streams[stream.id] {
         if !known.incarnations.contains(stream.incarnation) { known.incarnations.append(stream.incarnation) }
         if !known.names.contains(stream.name) { known.names.append(stream.name) }
         streams[stream.id] = known
-      } else if !isWhole, !content.deleted.contains(stream.id) {
-        streams[stream.id] = Stream(info: stream, incarnations: [stream.incarnation], names: [stream.name])
+      } else {
+        add(stream)
       }
     }
     let former = try database.prepare("SELECT stream, incarnation FROM former_incarnations")
@@ -73,10 +74,36 @@ struct KnownStreams {
     }
   }
 
-  /// One that only the journal knows.
+  /// The streams that a segment names, as far as they can be read. What else is wrong in their rows does not matter:
+  /// names and incarnations prove themselves by batches.
+  private static func streams(in database: borrowing Database) -> [StreamInfo] {
+    var found: [StreamInfo] = []
+    do throws(SQLiteError) {
+      let rows = try database.prepare("SELECT id, name, incarnation, state FROM streams ORDER BY id")
+      while try rows.step() {
+        let state = SegmentSchema.StreamState(rawValue: rows.integer(3))
+        guard rows.integer(0) > 0, state != .deleted else { continue }
+        found.append(
+          StreamInfo(
+            id: rows.integer(0), name: StreamName(stored: rows.text(1)), incarnation: Incarnation(rows.bits(2)),
+            isSealed: state == .sealed))
+      }
+    } catch {
+      // Those before the damage count.
+      return found
+    }
+    return found
+  }
+
+  /// Adds one that is younger than what the newest segment knows. An older one was deleted.
   mutating func add(_ info: StreamInfo) {
-    guard streams[info.id] == nil else { return }
+    guard streams[info.id] == nil, info.id >= firstUnknown, !deleted.contains(info.id) else { return }
     streams[info.id] = Stream(info: info, incarnations: [info.incarnation], names: [info.name])
+  }
+
+  /// Notes what is not kept of streams.
+  mutating func note(_ removals: [Int64: Removals]) {
+    for (id, removals) in removals { streams[id]?.info.removals = removals }
   }
 
   subscript(id: Int64) -> Stream? { streams[id] }

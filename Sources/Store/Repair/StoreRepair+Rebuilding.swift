@@ -34,7 +34,8 @@ extension StoreRepair {
     let journal = number == survey.newest ? try journalRows() : []
     for rows in journal { for stream in rows.streams { known.add(stream) } }
     let remains = remains(of: source)
-    let ends = ends(of: number - 1)
+    // What contradicts the next segment is wrong itself.
+    let ends = ends(of: number - 1)?.filter { id, end in above.map { end < $0[id]?.next ?? 0 } ?? true }
     let target = try isDryRun ? nil : makeTarget(number, createdAt: remains.createdAt ?? SystemClock.wall())
     let salvage = SegmentSalvage(number, known, to: target) { id in
       let first = (ends?[id] ?? 0) + 1
@@ -168,7 +169,11 @@ extension StoreRepair {
       guard try SegmentWriter.identity(segment.database).number == number else { return nil }
       var ends = try SegmentCheck.beginnings(segment.database).mapValues { $0.next - 1 }
       let rows = try segment.database.prepare("SELECT stream, max(first_seq + span - 1) FROM runs GROUP BY stream")
-      while try rows.step() { ends[rows.integer(0)] = max(ends[rows.integer(0)] ?? 0, rows.bits(1)) }
+      while try rows.step() {
+        let end = rows.bits(1)
+        guard end < UInt64(Limits.numberMax) else { return nil }
+        ends[rows.integer(0)] = max(ends[rows.integer(0)] ?? 0, end)
+      }
       return ends
     } catch { return nil }
   }

@@ -14,7 +14,9 @@ extension StoreRepair {
     if survey.storeFile == nil { damaged.append(paths.store) }
     try StoreError.of("replace") { () throws(FileError) in
       for segment in rebuilt { try files.synchronize(file: paths.segmentTemporary(segment.number)) }
-      if keepsDamaged { for path in damaged { try keep(path) } }
+      // The content of files that have exchanged their names is nowhere else until all have got theirs.
+      let isExchange = rebuilt.contains { $0.sourceNumber != $0.number }
+      if keepsDamaged || isExchange { for path in damaged { try keep(path) } }
       if summary.isStoreRebuilt {
         try files.remove(paths.store)
         try files.synchronize(directory: paths.directory)

@@ -45,10 +45,16 @@ package struct StoreRepair {
     }
     let lock = try StoreError.of("lock") { () throws(FileError) in try files.lock(survey.paths.lock) }
     guard let lock else { throw StoreError(.locked, "a server runs on \(directory); stop it first") }
+    // Nobody else can change it any more.
+    let now = try DirectorySurvey(directory)
+    guard now.storeFile == survey.storeFile, now.numbers == survey.numbers else {
+      throw StoreError(.locked, "a server was just closing \(directory); try again")
+    }
     (self.survey, self.lock, self.isDryRun, self.keepsDamaged) = (survey, lock, isDryRun, keepsDamaged)
     let found = try Self.content(survey)
     (content, anchor) = (found.content, found.anchor)
     known = KnownStreams(found.content, isWhole: found.isWhole, survey)
+    if !found.isWhole { known.note(NewestRemains(survey).removals) }
     guard let store = survey.storeFile?.id ?? Self.storeID(survey) else {
       throw StoreError(.damaged, "no segment in \(directory) can be read, and 'store' neither; nothing can be saved")
     }
@@ -77,7 +83,13 @@ package struct StoreRepair {
           : StoreError(error, while: "read")
       }
     }
-    return (StoreContent.substitute(survey, without: survey.newest), nil, false)
+    var content = StoreContent.substitute(survey, without: survey.newest)
+    let remains = NewestRemains(survey)
+    content.deleted.formUnion(remains.deleted)
+    for id in remains.deleted { content.streams[id] = nil }
+    if let trimmedBelow = remains.trimmedBelow { content.trimmedBelow = trimmedBelow }
+    content.nextStreamID = max(content.nextStreamID, remains.nextStreamID ?? 1)
+    return (content, nil, false)
   }
 
   private static func storeID(_ survey: DirectorySurvey) -> InstanceID? {
