@@ -41,7 +41,7 @@ struct SegmentCheck {
       try note(error, &result)
     }
     do throws(SQLiteError) {
-      result.beginnings = try Self.beginnings(database)
+      result.beginnings = try StreamBeginning.all(in: database)
       try checkNames(database, &result)
     } catch {
       try note(error, &result)
@@ -74,18 +74,6 @@ struct SegmentCheck {
     guard error.isLoss || error.isConstraint else { throw StoreError(error, while: "read") }
     let finding = Finding(.damage, file, "it cannot be read: \(error.text)")
     if !result.findings.contains(finding) { result.findings.append(finding) }
-  }
-
-  static func beginnings(_ database: borrowing Database) throws(SQLiteError) -> [Int64: StreamBeginning] {
-    let statement = try database.prepare("SELECT id, next, entries, bytes FROM streams")
-    var beginnings: [Int64: StreamBeginning] = [:]
-    while try statement.step() {
-      beginnings[statement.integer(0)] = StreamBeginning(
-        next: UInt64(try statement.integer(1, in: 1...Int64.max)),
-        entryCount: UInt64(try statement.integer(2, in: 0...Int64.max)),
-        byteCount: UInt64(try statement.integer(3, in: 0...Int64.max)))
-    }
-    return beginnings
   }
 
   /// A stream has one name for life.

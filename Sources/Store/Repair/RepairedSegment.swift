@@ -31,19 +31,8 @@ final class RepairedSegment: SQLRunner {
   init(_ path: String, _ heading: Heading) throws(SQLiteError) {
     self.path = path
     database = try Database(path, mode: .readWrite, vfs: nil)
-    // No journal and no sync: until the file has its name, nobody needs it.
-    try database.execute(
-      """
-      PRAGMA page_size=\(SegmentSchema.pageByteCount); PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;
-      PRAGMA temp_store=MEMORY;
-      BEGIN;
-      PRAGMA application_id=\(SegmentSchema.applicationID);
-      PRAGMA user_version=\(SegmentSchema.format);
-      \(SegmentSchema.tables)
-      DROP TABLE \(SegmentSchema.runIndex);
-      """)
-    insertRow = try database.prepare(
-      "INSERT INTO runs(\(SegmentRow.columns)) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")
+    try database.execute(SegmentSchema.beginText(pageByteCount: SegmentSchema.pageByteCount))
+    insertRow = try database.prepare(SegmentRow.insertText)
     insertMark = try database.prepare(
       """
       INSERT INTO marks VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET number = excluded.number,

@@ -153,7 +153,7 @@ extension StoreRepair {
         received[stream.id] = stream.lastReceived
       }
       (remains.incarnations, remains.received) = (incarnations, received)
-      remains.beginnings = try SegmentCheck.beginnings(segment.database)
+      remains.beginnings = try StreamBeginning.all(in: segment.database)
     } catch {
       // What is missing is made up from the segments around it.
       return remains
@@ -167,7 +167,7 @@ extension StoreRepair {
     do throws(SQLiteError) {
       let segment = try survey.open(misplaced[number] ?? number)
       guard try SegmentWriter.identity(segment.database).number == number else { return nil }
-      var ends = try SegmentCheck.beginnings(segment.database).mapValues { $0.next - 1 }
+      var ends = try StreamBeginning.all(in: segment.database).mapValues { $0.next - 1 }
       let rows = try segment.database.prepare("SELECT stream, max(first_seq + span - 1) FROM runs GROUP BY stream")
       while try rows.step() {
         let end = rows.bits(1)

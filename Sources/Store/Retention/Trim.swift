@@ -1,3 +1,5 @@
+internal import LogsDisk
+
 /// What retention removes at once: all segments below a number.
 struct Trim: Sendable {
   enum Reason: Sendable {
@@ -38,4 +40,17 @@ struct StreamBeginning: Hashable, Sendable {
   var next: UInt64
   var entryCount: UInt64
   var byteCount: UInt64
+
+  /// What a segment says of the streams, by their ids.
+  static func all(in database: borrowing Database) throws(SQLiteError) -> [Int64: StreamBeginning] {
+    let statement = try database.prepare("SELECT id, next, entries, bytes FROM streams")
+    var beginnings: [Int64: StreamBeginning] = [:]
+    while try statement.step() {
+      beginnings[statement.integer(0)] = StreamBeginning(
+        next: UInt64(try statement.integer(1, in: 1...Int64.max)),
+        entryCount: UInt64(try statement.integer(2, in: 0...Int64.max)),
+        byteCount: UInt64(try statement.integer(3, in: 0...Int64.max)))
+    }
+    return beginnings
+  }
 }

@@ -102,7 +102,7 @@ final class Rewriting: UpkeepJob {
 
   /// Has all segments looked at soon: less of them is kept, or one more is sealed.
   ///
-  /// - Parameter isHurried: whether a compaction that is under way is given up for it.
+  /// - Parameter isHurried: whether a compaction that is under way is given up, if there is something to be removed.
   func request(_ upkeep: Upkeep, isChanged: Bool = true, isHurried: Bool = false) {
     let (isFirst, delay) = state.withLock { state in
       if isChanged { state.generation += 1 }
@@ -124,7 +124,7 @@ final class Rewriting: UpkeepJob {
     do throws(StoreError) {
       if let current = state.withLock({ $0.current }) {
         let start = SystemClock.monotonic()
-        if isOvertaken(current) { abandon(upkeep) } else { try go(on: current, upkeep) }
+        if isOvertaken(current, upkeep) { abandon(upkeep) } else { try go(on: current, upkeep) }
         return .again(after: max(Self.pauseMin, upkeep.pause(after: .nanoseconds(SystemClock.monotonic() &- start))))
       }
       if let delay = begin(upkeep) { return .again(after: delay) }
@@ -139,10 +139,20 @@ final class Rewriting: UpkeepJob {
     return isOver ? .done : .again(after: .zero)
   }
 
-  /// Whether what it works on is not worth it any more.
-  private func isOvertaken(_ current: (segment: Segment, reason: Reason, work: Work)) -> Bool {
+  /// Whether what it works on is not worth it any more, or has to wait for what was deleted from a sealed segment.
+  private func isOvertaken(_ current: (segment: Segment, reason: Reason, work: Work), _ upkeep: Upkeep) -> Bool {
     if current.segment.isGone { return true }
-    return current.reason == .compaction && state.withLock { !$0.isCompacting || $0.isHurried }
+    guard current.reason == .compaction else { return false }
+    let (isCompacting, isHurried) = state.withLock { ($0.isCompacting, $0.isHurried) }
+    if !isCompacting { return true }
+    guard isHurried else { return false }
+    switch search(upkeep) {
+    case .found(_, .removal): return true
+    case .found(_, .compaction), .nothing: return false
+    case .unfinished:
+      state.withLock { $0.isHurried = true }
+      return false
+    }
   }
 
   private func failed(_ error: StoreError, _ upkeep: Upkeep) -> UpkeepOutcome {

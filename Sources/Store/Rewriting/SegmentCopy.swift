@@ -39,24 +39,13 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
     let wasCompacted = try SegmentSchema.isCompacted(source)
     isCompacted = isCompacting || wasCompacted
     target = try Database(path, mode: .readWrite, vfs: vfs)
-    // No journal and no sync: until the file has its name, a start removes it, whatever is in it.
-    try target.execute(
-      """
-      PRAGMA page_size=\(SegmentSchema.compactedPageByteCount); PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;
-      PRAGMA temp_store=MEMORY;
-      BEGIN;
-      PRAGMA application_id=\(SegmentSchema.applicationID);
-      PRAGMA user_version=\(SegmentSchema.format);
-      \(SegmentSchema.tables)
-      DROP TABLE \(SegmentSchema.runIndex);
-      """)
+    try target.execute(SegmentSchema.beginText(pageByteCount: SegmentSchema.compactedPageByteCount))
     rows = try source.prepare(
       """
       SELECT \(SegmentRow.columns) FROM runs INDEXED BY \(SegmentSchema.finalIndex)
       WHERE (stream, first_seq) > (?1, ?2) ORDER BY stream, first_seq
       """)
-    insertRow = try target.prepare(
-      "INSERT INTO runs(\(SegmentRow.columns)) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")
+    insertRow = try target.prepare(SegmentRow.insertText)
     incarnations = try source.prepare(SegmentSchema.incarnationsText)
     try copyTables()
     try target.execute("COMMIT")

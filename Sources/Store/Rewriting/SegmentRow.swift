@@ -32,6 +32,8 @@ struct SegmentRow {
   static let columns =
     "stream, first_seq, span, count, min_time, max_time, severities, received, raw_length, producers, batches"
 
+  static let insertText = "INSERT INTO runs(\(columns)) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+
   /// - Parameter statement: at a row of `columns`.
   init(_ statement: borrowing Statement) throws(SQLiteError) {
     stream = statement.integer(0)

@@ -64,17 +64,7 @@ final class ReaderConnection: @unchecked Sendable {
   }
 
   /// What was stored of each stream before the segment.
-  func beginnings() throws(SQLiteError) -> [Int64: StreamBeginning] {
-    let statement = try database.prepare("SELECT id, next, entries, bytes FROM streams")
-    var beginnings: [Int64: StreamBeginning] = [:]
-    while try statement.step() {
-      beginnings[statement.integer(0)] = StreamBeginning(
-        next: UInt64(try statement.integer(1, in: 1...Int64.max)),
-        entryCount: UInt64(try statement.integer(2, in: 0...Int64.max)),
-        byteCount: UInt64(try statement.integer(3, in: 0...Int64.max)))
-    }
-    return beginnings
-  }
+  func beginnings() throws(SQLiteError) -> [Int64: StreamBeginning] { try StreamBeginning.all(in: database) }
 
   func isCompacted() throws(SQLiteError) -> Bool { try SegmentSchema.isCompacted(database) }
 

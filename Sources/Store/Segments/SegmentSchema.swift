@@ -114,6 +114,20 @@ enum SegmentSchema {
     UPDATE segment SET indexed_through = (SELECT max(id) FROM runs)
     """
 
+  /// Begins the file of a segment that is made as a sealed one, in a transaction. No journal and no sync: until the
+  /// file has its name, a start removes it, whatever is in it.
+  static func beginText(pageByteCount: Int) -> String {
+    """
+    PRAGMA page_size=\(pageByteCount); PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;
+    PRAGMA temp_store=MEMORY;
+    BEGIN;
+    PRAGMA application_id=\(applicationID);
+    PRAGMA user_version=\(format);
+    \(tables)
+    DROP TABLE \(runIndex);
+    """
+  }
+
   /// Whether a segment has a table or an index of this name.
   static func has(_ name: String, _ database: borrowing Database) throws(SQLiteError) -> Bool {
     let statement = try database.prepare("SELECT 1 FROM sqlite_master WHERE name = ?1")
