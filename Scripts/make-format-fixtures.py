@@ -6,7 +6,7 @@
 For each FORMAT (all, unless some are named) the last commit with it (old_versions.py) is built in a clone. Its server gets the same
 entries by the reference client: all severities and types of values, entries without time, bytes that are no UTF-8, columns that
 nobody knows, a sealed stream, resent batches, and deletions where the format has them. There are two segments, of which the first is
-sealed. The server is killed right behind its last ACK; what is in the directory then is `killed.tar.gz`, and what it leaves when it
+sealed, and compacted where the format has that. The server is killed right behind its last ACK; what is in the directory then is `killed.tar.gz`, and what it leaves when it
 is started again and stopped is `clean.tar.gz`. Beside them:
 
     entries.txt    every entry that the old server delivers, as the reference decoder prints it, streams in the order of their names
@@ -32,7 +32,7 @@ from decoder import decode_run, show_entry
 from encoder import batch, column, delta, dictionary, join, keys, lengths, value
 
 START = 1_763_610_000_000_000_000  # 2025-11-20 03:40
-DELETING_FORMAT, JOURNAL_FORMAT = 3, 4
+DELETING_FORMAT, JOURNAL_FORMAT, COMPACTING_FORMAT = 3, 4, 5
 # What a copy need not have.
 LEFT_OUT = ("reserve", "lock", "control.sock", "tokens.lock")
 
@@ -208,7 +208,7 @@ def make(format, programs, work, target):
     data, spool, cursor = f"{work}/data", f"{work}/spool", f"{work}/cursor"
     lines = [b"line %d of the spool\n" % number for number in range(1, 41)]
     # One segment is sealed as soon as there is another.
-    server = Server(programs, data, ["--segment-age", "1s"])
+    server = Server(programs, data, ["--segment-age", "1s", *programs.flags(("rewrite-delay", "10ms"), ("upkeep-cpu", "100"))])
     producer = Producer(server)
     first_segment(producer)
     logs = [programs.logs]
@@ -224,6 +224,8 @@ def make(format, programs, work, target):
         return "0000000002.db" in names and "0000000001.db-wal" not in names
 
     wait_until(is_sealed, "sealing")
+    if format >= COMPACTING_FORMAT:
+        wait_until(lambda: ask(f"{segments}/0000000001.db", "SELECT compacted FROM segment"), "compaction")
     server.stop()
     small = programs.flags(("journal-bytes", "64k"))
     server = Server(programs, data, small)
