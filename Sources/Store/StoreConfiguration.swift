@@ -23,6 +23,9 @@ package struct StoreConfiguration: Sendable {
   /// compacted, and the rest goes on as usual.
   package var upkeepProcessorPercent = Self.upkeepProcessorPercentUsual
   package static let upkeepProcessorPercentUsual = 60
+  /// A stream with less than this in a segment, before compression, gets no dictionary: it would take more than it
+  /// saves. 0: streams get one whether it saves anything or not, which is for tests.
+  package var dictionaryStreamByteCountMin = 4 << 20
   package var writerQueueByteCountMax = 256 << 20
   package var writerQueueBatchCountMax = 1 << 20
   /// What one transaction takes at most; a single batch may exceed it.

@@ -9,6 +9,11 @@ package enum Limits {
   /// The window that the zstd frame of an appended batch may ask for.
   package static let zstdWindowByteCountMax = batchRawByteCountMax
   package static let batchEntryCountMax = 65_536
+  /// A dictionary that batches refer to, unpacked: zstd's own programs make none that are larger.
+  package static let dictionaryByteCountMax = 112 << 10
+  package static let dictionaryByteCountMin = 256
+  /// The dictionaries of a connection that its client keeps: those that came last.
+  package static let dictionaryCountMax = 16
   /// Sources, messages and attributes of all entries of a batch; rows that several entries share count for each. A
   /// reader that expands them all needs this much.
   package static let batchExpandedByteCountMax = 64 << 20

@@ -96,7 +96,7 @@ import Testing
       let server = try RawClient(accepting: listener)
       server.showsPings = true
       guard case .hello(let hello) = try server.receive().message else { throw Failure("no HELLO came") }
-      #expect(hello.token == "first" && hello.features == Hello.renewalFeature)
+      #expect(hello.token == "first" && hello.features == .challenges)
       let heartbeat: UInt32 = 500
       var welcome = Welcome(
         frameByteCountMax: 4 << 20, server: .random(), store: .random(), heartbeatMilliseconds: heartbeat,

@@ -39,7 +39,7 @@ import Testing
 
     func client(_ secret: String, takesChallenges: Bool) throws -> RawClient {
       let client = try RawClient(server.url)
-      let features = takesChallenges ? Hello.renewalFeature : 0
+      let features: Hello.Features = takesChallenges ? [.challenges] : []
       try client.send(.hello(Hello(features: features, frameByteCountMax: 4 << 20, client: "raw", token: secret)))
       guard case .welcome(let welcome) = try client.receive().message else { throw Failure("no WELCOME came") }
       #expect(welcome.takesRenewals && welcome.checksTokens)

@@ -1,3 +1,4 @@
+import LogsStore
 import LogsWire
 import Testing
 
@@ -55,7 +56,7 @@ import Testing
     let run = try run(3)
     var decoder = BatchDecoder()
     func last(_ from: UInt64, _ to: UInt64, _ time: Int64) throws -> (to: UInt64?, isCut: Bool) {
-      try BatchCut.last(of: run, from: from, to: to, notAfter: time, decoder: &decoder)
+      try BatchCut.last(of: Run(1...30, run), from: from, to: to, notAfter: time, decoder: &decoder)
     }
     #expect(try last(1, 30, 17) == (17, true))
     #expect(try last(1, 30, 30) == (30, false))

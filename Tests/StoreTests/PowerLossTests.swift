@@ -85,6 +85,7 @@ import Testing
       configuration.journalByteCount = journalByteCount
       configuration.retentionInterval = .milliseconds(1)
       configuration.rewriteDelay = .zero
+      configuration.dictionaryStreamByteCountMin = 0
       configuration.upkeepRetryInterval = .milliseconds(5)
       if isTrimmed { configuration.retention.byteCountMax = 600 << 10 }
       if hasRule, let pattern = try? StreamPattern("s1") {

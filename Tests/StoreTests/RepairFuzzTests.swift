@@ -28,6 +28,7 @@ import Testing
     configuration.journalByteCount = 64 << 10
     configuration.tailCacheByteCountMax = 0
     configuration.rewriteDelay = .milliseconds(1)
+    configuration.dictionaryStreamByteCountMin = 0
     return configuration
   }
 

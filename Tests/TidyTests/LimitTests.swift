@@ -21,6 +21,8 @@ import Testing
     "batch-raw": mebibytes(Limits.batchRawByteCountMax),
     "zstd-window": mebibytes(Limits.zstdWindowByteCountMax),
     "batch-entries": "1 to \(number(Limits.batchEntryCountMax))",
+    "dictionary": "\(Limits.dictionaryByteCountMin) bytes to \(Limits.dictionaryByteCountMax >> 10) KiB",
+    "dictionaries": number(Limits.dictionaryCountMax),
     "batch-expanded": mebibytes(Limits.batchExpandedByteCountMax),
     "batch-columns": number(Limits.columnCountMax),
     "message": mebibytes(Limits.messageByteCountMax),

@@ -12,7 +12,8 @@ import Testing
   ) throws {
     var random = SeededGenerator(seed: seed)
     let replay = TestSeeds.replay(seed, "BatchMerger")
-    var merger = BatchMerger(level: 1, seed: 1)
+    let dictionary = seed % 2 == 0 ? nil : try BatchDictionary(content: Self.texts(&random))
+    var merger = BatchMerger(level: 1, dictionary: dictionary, seed: 1)
     var decoder = BatchDecoder()
     var checker = BatchChecker()
     var expected: [LogEntry] = []
@@ -33,7 +34,7 @@ import Testing
       if count > 1, Int.random(in: 0..<4, using: &random) == 0 {
         // Some were deleted.
         let kept = next...(next + UInt64.random(in: 0..<UInt64(count - 1), using: &random))
-        batch = try #require(try FilterEvaluator().extract([kept], of: batch.bytes, seed: Sample.seed))
+        batch = try #require(try FilterEvaluator().extract([kept], of: batch, seed: Sample.seed))
       }
       let rows = BatchRows(batch, unpacker)
       expect(try merger.add(rows), .added, replay)
@@ -57,10 +58,15 @@ import Testing
     #expect(merged.header.effectiveTimes == (times.min() ?? 0)...(times.max() ?? 0), replay)
     let isEmpty = merger.isEmpty
     #expect(isEmpty)
+    // For readers who do not have the dictionary.
+    let plain = try FilterEvaluator().plain(merged, seed: Sample.seed)
+    try checker.check(numbered: plain)
+    #expect(plain.header.dictionary == 0 && plain.hasValidServerCheck(seed: Sample.seed), replay)
+    #expect(try BatchRows(plain, unpacker).digests() == digests, replay)
 
     // What is cut from it, and merged again, is the same still.
     let middle = first + (next - first) / 2
-    if let part = try FilterEvaluator().extract([middle...next], of: merged.bytes, seed: Sample.seed) {
+    if let part = try FilterEvaluator().extract([middle...next], of: merged, seed: Sample.seed) {
       try checker.check(numbered: part)
       #expect(try decoder.entries(of: part) == expected.filter { $0.sequence >= middle }, replay)
       expect(try merger.add(BatchRows(part, unpacker)), .added, replay)
@@ -69,6 +75,13 @@ import Testing
       try checker.check(numbered: again)
       #expect(try decoder.entries(of: again) == expected.filter { $0.sequence >= middle }, replay)
     }
+  }
+
+  /// Messages end to end.
+  private static func texts(_ random: inout SeededGenerator) -> ByteString {
+    var writer = ByteWriter(capacity: 0)
+    while writer.count < Limits.dictionaryByteCountMin { writer.append(RandomValues.entry(&random).message) }
+    return writer.finish()
   }
 
   // The macros cannot take what owns a merger.
@@ -86,7 +99,7 @@ import Testing
       let batch = try Batches.built(entries).numbered(firstSequence: first, received: 1, seed: Sample.seed)
       return try merger.add(BatchRows(batch, unpacker))
     }
-    let max = BatchMerger.entryCountMax
+    let max = BatchMerger.Size.large.entryCount
     expect(try add(max - 1, at: 1), .added)
     expect(try add(2, at: UInt64(max)), .full)
     expect(try add(1, at: UInt64(max)), .added)
@@ -154,7 +167,7 @@ import Testing
     #expect(try decoder.entries(of: numbered).map(\.received) == [77])
     #expect(numbered.header.effectiveTimes == 77...77)
     // A part of it does not mean more.
-    let part = try #require(try FilterEvaluator().extract([1...1], of: numbered.bytes, seed: Sample.seed))
+    let part = try #require(try FilterEvaluator().extract([1...1], of: numbered, seed: Sample.seed))
     #expect(try decoder.entries(of: part).map(\.received) == [77])
   }
 }

@@ -12,7 +12,7 @@ import Testing
   private static func server(takesChallenges: Bool = true) -> ServerSession {
     var session = ServerSession(
       configuration: .init(welcome: Sample.welcome(), handshakeMillisecondsMax: 500), now: .zero)
-    session.receive([ClientSession.hello(client: "c", token: "t", takesChallenges: takesChallenges)])
+    session.receive([ClientSession.hello(client: "c", token: "t", features: takesChallenges ? [.challenges] : [])])
     return session
   }
 
@@ -70,7 +70,7 @@ import Testing
     var early = ServerSession(
       configuration: .init(welcome: Sample.welcome(), handshakeMillisecondsMax: 500), now: .zero)
     var frames = [old.challenge(Self.challenge), session.challenge(Self.challenge), early.challenge(Self.challenge)]
-    let hello = ClientSession.hello(client: "c", token: "t", takesChallenges: true)
+    let hello = ClientSession.hello(client: "c", token: "t", features: [.challenges])
     _ = early.receive(ByteString(Frames.bytes(hello)).span, now: .zero)
     session.close()
     frames += [early.challenge(Self.challenge), session.challenge(Self.challenge)]

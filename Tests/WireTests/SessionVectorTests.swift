@@ -17,6 +17,7 @@ import Testing
     "renewals": [
       "authorize reference 1 s3cret", "append 1 web #1", "renew 2 wrong", "renew 3 n3w", "append 4 web #2",
     ],
+    "dictionaries": ["authorize reference 1 s3cret", "follow 1"],
     "deletions": [
       "authorize reference 1 s3cret", "append 1 web #1", "delete 2 web dry", "delete 3 web", "delete 4 web",
       "delete 5 web", "delete 6 web", "append 7 web #2", "delete 8 web", "delete 9 $audit",
@@ -39,6 +40,10 @@ import Testing
       "welcomed", "acknowledged 1 1+2", "challenged 60000", "refused 2 unauthorized", "authorized 3",
       "acknowledged 4 3+1", "goingAway",
     ],
+    "dictionaries": [
+      "welcomed", "announced 1 web 0", "resolved 1", "delivered 1 1-1", "delivered 1 2-2", "delivered 1 3-4",
+      "ended 1 until", "goingAway",
+    ],
     "deletions": [
       "welcomed", "acknowledged 1 1+2", "deleted 2 1", "deleted 3 1", "deleted 4 0", "deleted 5 1",
       "refused 6 unknown_stream", "acknowledged 7 1+1", "refused 8 stream_replaced", "refused 9 forbidden", "goingAway",
@@ -46,7 +51,7 @@ import Testing
     "wrong-answer": ["welcomed", "challenged 60000", "failed protocol_violation"],
   ]
 
-  @Test(arguments: ["append-and-follow", "queries", "deletions", "renewals"])
+  @Test(arguments: ["append-and-follow", "queries", "deletions", "renewals", "dictionaries"])
   func `a server accepts the client's frames, and answers as in the transcript`(_ name: String) throws {
     let lines = try SessionVector(name).lines
     guard case .welcome(let welcome) = lines[1].message else { throw InvalidEntry("WELCOME is the second frame") }
@@ -91,6 +96,7 @@ import Testing
       return server.deliver(line.id, range, batches: batches)
     case .end(let reason): return server.end(line.id, reason)
     case .challenge(let challenge): return server.challenge(challenge)
+    case .dictionary(let dictionary): return server.introduce(dictionary)
     case .listing, .status, .result, .deleted, .authorized: return server.answer(line.id, line.message)
     case .goAway(let goAway):
       for case .send(let frame) in server.drain(goAway) { return frame }
@@ -113,7 +119,7 @@ import Testing
     #expect(actions.map(\.shown).last == "close")
   }
 
-  @Test(arguments: ["append-and-follow", "queries", "deletions", "renewals", "wrong-answer"])
+  @Test(arguments: ["append-and-follow", "queries", "deletions", "renewals", "dictionaries", "wrong-answer"])
   func `a client with the same requests sends the same bytes, and accepts the server's frames`(_ name: String) throws {
     var client = ClientSession(handshakeMillisecondsMax: 1000, now: .zero)
     var sent: [[UInt8]] = []
@@ -141,8 +147,7 @@ import Testing
   private static func ask(_ line: SessionVector.Line, _ client: inout ClientSession) throws -> OutgoingFrame? {
     switch line.message {
     case .hello(let hello):
-      return ClientSession.hello(
-        client: hello.client, token: hello.token, takesChallenges: hello.takesChallenges)
+      return ClientSession.hello(client: hello.client, token: hello.token, features: hello.features)
     case .append(let append):
       // Not all of them are intact.
       let count = Frames.load(append.batch.array, 44, UInt32.self)
@@ -157,7 +162,7 @@ import Testing
     case .delete(let request): return client.delete(request).frame
     case .auth(let token): return client.renew(token: token).frame
     case .welcome, .error, .ping, .pong, .goAway, .ack, .stream, .resolved, .batch, .skip, .live, .end, .listing,
-      .status, .heads, .result, .progress, .challenge, .authorized, .deleted:
+      .status, .heads, .result, .progress, .challenge, .authorized, .deleted, .dictionary:
       return nil
     }
   }

@@ -19,6 +19,7 @@ HANDSHAKE_BODY_MAX, CONTROL_MAX, FRAME_LIMIT_MIN = 8 * KIB, MIB, 2 * MIB + 4096
 BATCH_MAX, RAW_MAX, ENTRIES_MAX, MESSAGE_MAX, COLUMNS_MAX, EXPANDED_MAX = 2 * MIB, 4 * MIB, 65536, MIB, 64, 64 * MIB
 WINDOW_MAX, EXTENSIONS_MAX = 4 * MIB, 64
 VALUES_MAX, DEPTH_MAX, ATTRIBUTES_MAX = 256, 8, 64 * KIB
+DICTIONARY_MIN, DICTIONARY_MAX, DICTIONARIES_MAX = 256, 112 * KIB, 16
 FIELD_VALUES_MAX, FIELD_TEXT_MAX, FILTER = 100, 1024, 0x8001
 NUMBER_MAX = 2**63 - 1  # of sequence numbers and batch numbers
 
@@ -61,6 +62,7 @@ class Reader:
     def i64(self): return self.number("q")
     def name(self): return self.take(self.u8())
     def text(self): return self.take(self.u16())
+    def blob(self): return self.take(self.u32())
 
     def zero(self, count):
         if any(self.take(count)):
@@ -180,9 +182,9 @@ def decode_extensions(r, type):
 TYPES = {1: "HELLO", 2: "WELCOME", 3: "ERROR", 4: "PING", 5: "PONG", 6: "GOAWAY", 10: "APPEND", 11: "ACK", 12: "COMPLETE",
          20: "FOLLOW", 21: "STREAM", 22: "RESOLVED", 23: "BATCH", 24: "SKIP", 25: "LIVE", 26: "END", 27: "CREDIT",
          28: "CANCEL", 30: "LIST", 31: "LISTING", 32: "STAT", 33: "STATUS", 34: "QUERY", 35: "RESULT", 36: "PROGRESS",
-         40: "AUTH", 41: "CHALLENGE", 44: "DELETE", 46: "DELETED", 47: "AUTHORIZED", 130: "HEADS"}
+         40: "AUTH", 41: "CHALLENGE", 43: "DICTIONARY", 44: "DELETE", 46: "DELETED", 47: "AUTHORIZED", 130: "HEADS"}
 REQUESTS = ("APPEND", "COMPLETE", "FOLLOW", "LIST", "STAT", "QUERY", "AUTH", "DELETE")
-OF_CONNECTION = ("HELLO", "WELCOME", "CHALLENGE", "GOAWAY", "PING", "PONG")
+OF_CONNECTION = ("HELLO", "WELCOME", "CHALLENGE", "DICTIONARY", "GOAWAY", "PING", "PONG")
 # The requests that one answer ends, by that.
 ANSWERED = {"LISTING": "LIST", "STATUS": "STAT", "RESULT": "QUERY", "DELETED": "DELETE", "AUTHORIZED": "AUTH"}
 
@@ -227,6 +229,7 @@ FIELDS = {
     "AUTH": [("token", "text")],
     "AUTHORIZED": [],
     "CHALLENGE": [("grace", "u32"), ("text", "text")],
+    "DICTIONARY": [("dictionary", "u64"), ("contentLength", "u32"), ("content", "blob")],
     "DELETE": [("deleteFlags", "u8"), ("", "zero7"), ("incarnation", "u64"), ("from", "u64"), ("to", "u64"), ("stream", "name")],
     "DELETED": [("incarnation", "u64"), ("entries", "u64"), ("bytes", "u64"), ("from", "u64"), ("to", "u64")],
 }
@@ -297,6 +300,14 @@ def is_filter(text):
     return True
 
 
+def dictionary_content(m):
+    """What DICTIONARY holds; None if that is not one zstd frame. Never takes memory for more than one byte above the limit."""
+    try:
+        return zstandard.ZstdDecompressor().stream_reader(io.BytesIO(m["content"]), read_across_frames=False).read(DICTIONARY_MAX + 1)
+    except zstandard.ZstdError:
+        return None
+
+
 def rules(type, m):
     """Yields (broken, reason) for the rules about values in section 4."""
     if type == "HELLO":
@@ -313,6 +324,11 @@ def rules(type, m):
         yield len(m["name"]) > 255, "name is longer than 255 bytes"
     if type in ("ERROR", "GOAWAY", "CHALLENGE", "COMPLETE"):
         yield len(m["text"]) > 1024, "text is longer than 1,024 bytes"
+    if type == "DICTIONARY":
+        yield not DICTIONARY_MIN <= m["contentLength"] <= DICTIONARY_MAX, "contentLength is not 256 to 114,688"
+        content = dictionary_content(m)
+        yield content is None or len(content) != m["contentLength"], "content is no zstd frame of contentLength bytes"
+        yield not m["dictionary"] == xxh3(content) != 0, "dictionary is not the hash of the content"
     if type in ("APPEND", "COMPLETE"):
         yield not 1 <= m["floor"] <= m["number"] <= NUMBER_MAX, "number is not 1 to 2^63 - 1, or floor not 1 to number"
         yield bad_name(m["stream"]), "not a stream name that clients may append to"
@@ -436,8 +452,9 @@ def is_signed(data, b):
     return len(data) >= 88 + b["storedLength"] and xxh3(data[40:88 + b["storedLength"]]) == b["check"]
 
 
-def decode_batch(data, stream=None, incarnation=None):
-    """A batch, its columns and entries. Without a stream: as a server does on append; with one: as a numbered batch."""
+def decode_batch(data, stream=None, incarnation=None, dictionaries={}):
+    """A batch, its columns and entries. Without a stream: as a server does on append; with one: as a numbered batch.
+    `dictionaries` are those that a client keeps, by their hashes; none if it has not announced that it reads them."""
     numbered = stream is not None
     b = batch_header(data, numbered)
     r = Reader(data, "batch", "gap" if numbered else "bad_batch")
@@ -457,12 +474,14 @@ def decode_batch(data, stream=None, incarnation=None):
             r.refuse("the server's part is not zero")
         if b["flags"] & (SPARSE | REENCODED):
             r.refuse("sparse or re-encoded in an APPEND")
-    if b["codec"] == 2:
+    if b["codec"] == 2 and not dictionaries:
         r.refuse("dictionary batch, and the feature was not announced", "unsupported" if numbered else None)
+    if b["codec"] == 2 and b["dictionary"] not in dictionaries:
+        r.refuse("a dictionary that is not among the last 16", "protocol_violation")
     r.error = "bad_batch"  # both checks fit, so the content is what its producer and its server made of it
     if b["codec"] == 1 and not numbered:
         check_window(data[88:], r)
-    payload = data[88:] if b["codec"] == 0 else decompress(data[88:], b["rawLength"], r)
+    payload = data[88:] if b["codec"] == 0 else decompress(data[88:], b["rawLength"], r, dictionaries.get(b["dictionary"]))
     b["columns"] = decode_columns(payload, b)
     read_entries(b, append=not numbered, r=r)
     return b
@@ -476,14 +495,15 @@ def check_window(data, r):
         r.refuse(f"zstd: {error}")
 
 
-def decompress(data, raw_length, r):
+def decompress(data, raw_length, r, dictionary=None):
     """One zstd frame that fills the payload and holds rawLength bytes. Never takes memory for more than one byte above."""
+    dictionary = zstandard.ZstdCompressionDict(dictionary) if dictionary else None
     try:
-        reader = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=False)
+        reader = zstandard.ZstdDecompressor(dict_data=dictionary).stream_reader(io.BytesIO(data), read_across_frames=False)
         raw = reader.read(raw_length + 1)
         if len(raw) != raw_length:
             r.refuse("rawLength is not the length of the content")
-        whole = zstandard.ZstdDecompressor().decompressobj()
+        whole = zstandard.ZstdDecompressor(dict_data=dictionary).decompressobj()
         whole.decompress(data)
     except zstandard.ZstdError as error:
         r.refuse(f"zstd: {error}")
@@ -682,12 +702,12 @@ def decode_value(r, depth, counter):
 
 # 4.12 again: the run of batches in a BATCH frame
 
-def decode_run(message, stream, incarnation):
+def decode_run(message, stream, incarnation, dictionaries={}):
     """The batches of a BATCH frame, each verified, contiguous, the first holding `from` and the last `to`."""
     part, at, found = message["batch"], 0, []
     while at < len(part):
         end = at + 88 + batch_header(part[at:], numbered=True)["storedLength"]
-        found.append(decode_batch(part[at:end], stream, incarnation))
+        found.append(decode_batch(part[at:end], stream, incarnation, dictionaries))
         at = end
     r = Reader(b"", "cover", "gap")
     if not found:
@@ -737,7 +757,7 @@ def read_session(path):
 
 def decode_session(frames):
     """The text of a session. What depends on frames before is checked: the limit before WELCOME, answers, and the cover."""
-    text, limit, told, expected, busy = "", HANDSHAKE_BODY_MAX, {}, {}, {}
+    text, limit, told, expected, busy, dictionaries = "", HANDSHAKE_BODY_MAX, {}, {}, {}, {}
     for side, data in frames:
         m = decode_frame(data, limit)
         text += f"{side} {show_frame(m)}"
@@ -748,6 +768,8 @@ def decode_session(frames):
             text += "  refused protocol_violation\n"
         if m["type"] == "WELCOME":
             limit = 4 * MIB
+        elif m["type"] == "DICTIONARY":
+            dictionaries = dict([*dictionaries.items(), (m["dictionary"], dictionary_content(m))][-DICTIONARIES_MAX:])
         elif m["type"] == "STREAM":
             told[track], expected[track] = (m["stream"], m["incarnation"]), m["position"] + 1
         elif m["type"] in ("BATCH", "SKIP"):
@@ -756,7 +778,7 @@ def decode_session(frames):
             expected[track] = m["to"] + 1
         try:
             if m["type"] == "BATCH":
-                text += "".join(map(show_batch, decode_run(m, *told[track])))
+                text += "".join(map(show_batch, decode_run(m, *told[track], dictionaries)))
             elif m["type"] == "APPEND":
                 text += show_batch(decode_batch(m["batch"]))
         except Refused as refusal:
@@ -804,7 +826,7 @@ def show_frame(m):
             lines += [f"  {field[:-1]} {show(row)}" for row in value]
         elif field in ("producer", "server", "store", "control"):
             lines.append(f"  {field} {value.hex()}")
-        elif field in ("incarnation", "features") or field.endswith("Flags"):
+        elif field in ("incarnation", "features", "dictionary") or field.endswith("Flags"):
             lines.append(f"  {field} 0x{value:x}")
         else:
             lines.append(f"  {field} {show(value)}")

@@ -32,6 +32,8 @@ def zigzag(value):
 def field(form, value):
     if form.startswith("bytes"):
         return value
+    if form == "blob":
+        return struct.pack("<I", len(value)) + value
     if form in ("name", "text"):
         return (bytes([len(value)]) if form == "name" else struct.pack("<H", len(value))) + value
     return struct.pack(FORMS[form], value)
@@ -44,7 +46,7 @@ def fields(table, values, label=""):
         if form.startswith("zero"):
             pieces.append((f"{label}zero", values.get(f"zero@{offset}", bytes(int(form[4:])))))
         else:
-            default = b"" if form in ("name", "text") else bytes(int(form[5:])) if form.startswith("bytes") else 0
+            default = b"" if form in ("name", "text", "blob") else bytes(int(form[5:])) if form.startswith("bytes") else 0
             pieces.append((label + name, field(form, values.get(name, default))))
         offset += len(pieces[-1][1])
     return pieces

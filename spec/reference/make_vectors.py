@@ -101,6 +101,21 @@ def text(*messages):
     return column(4, 5, lengths(messages), "message")
 
 
+# A dictionary of raw content, and a batch that refers to it.
+DICTIONARY = b"".join(b"GET /static/image-%d.png answered 200 in %d ms\n" % (i, i * 7 % 50) for i in range(8))
+DICTIONARY_PACKED = zstandard.ZstdCompressor(level=19).compress(DICTIONARY)
+TRAINED = bytes(zstandard.train_dictionary(1024, [b"GET /%d/%d answered 200 in %d ms" % (i % 10, i * 31 % 17, i % 50) for i in range(400)], level=3).as_bytes())
+
+
+def with_dictionary(first, *messages, dictionary=DICTIONARY):
+    """A numbered batch of codec 2."""
+    known = zstandard.ZstdCompressionDict(dictionary)
+    content = lines(*messages)
+    payload = zstandard.ZstdCompressor(level=3, dict_data=known, write_dict_id=False).compress(join(content["columns"]))
+    return batch(**content, codec=2, payload=payload, numbered=(STREAM, INCARNATION, first, TIME + 5_000_000_000),
+                 changes=dict(flags=2, dictionary=xxh3(dictionary)))
+
+
 # Messages: one of each, as frames ------------------------------------------------------------------------------------
 
 ONE = batch(**lines(b"hello"))
@@ -140,6 +155,7 @@ MESSAGES = {
     "auth": ("AUTH", 12, dict(token=b"n3w")),
     "authorized": ("AUTHORIZED", 12, {}),
     "challenge": ("CHALLENGE", 0, dict(grace=60_000, text=b"the token is about to expire")),
+    "dictionary": ("DICTIONARY", 0, dict(dictionary=xxh3(DICTIONARY), contentLength=len(DICTIONARY), content=DICTIONARY_PACKED)),
     "delete": ("DELETE", 11, {"deleteFlags": 0, "incarnation": INCARNATION, "from": 1, "to": 4_999, "stream": STREAM}),
     "deleted": ("DELETED", 11, {"incarnation": INCARNATION, "entries": 4_000, "bytes": 1_250_000, "from": 1_000, "to": 4_999}),
 }
@@ -157,6 +173,8 @@ valid("hello-without-token", "HELLO of a client that speaks versions 1 to 3, wit
       message("hello", maxVersion=3, features=0xFF00000000000000, token=b""))
 valid("welcome-checks-tokens", "WELCOME of a server that checks tokens, with feature bits nobody knows",
       message("welcome", features=0xFF00000000000002))
+valid("dictionary-trained", "DICTIONARY whose content is one that zstd has trained",
+      message("dictionary", dictionary=xxh3(TRAINED), contentLength=len(TRAINED), content=zstandard.ZstdCompressor(level=19).compress(TRAINED)))
 valid("hello-takes-challenges", "HELLO of a client that answers CHALLENGE", message("hello", features=4))
 valid("welcome-takes-auth", "WELCOME of a server that checks tokens and takes AUTH", message("welcome", features=6))
 valid("auth-without-token", "AUTH that shows no token", message("auth", token=b""))
@@ -272,7 +290,7 @@ invalid("check-control-flipped", "a byte of the control part was changed", flipp
 
 # Ids: 0 in what concerns the connection, another one in a request
 REQUESTS = ("append", "complete", "follow", "list", "stat", "query", "auth", "delete")
-for name in ("hello", "welcome", "challenge", "goaway", "ping", "pong"):
+for name in ("hello", "welcome", "challenge", "dictionary", "goaway", "ping", "pong"):
     type, _, values = MESSAGES[name]
     invalid(f"{name}-id", f"{type} with an id other than 0", frame(type, 1, **values), "id", "protocol_violation")
 for name in REQUESTS:
@@ -446,6 +464,14 @@ for name, of, reason, others in [
     ("query-pattern", "query", "a byte that no pattern may have", dict(selectors=[(1, b"a[b]")])),
     ("auth-token-4097", "auth", "the token is longer than 4,096 bytes", dict(token=b"t" * 4097)),
     ("challenge-text-1025", "challenge", "the text is longer than 1,024 bytes", dict(text=b"t" * 1025)),
+    ("dictionary-hash", "dictionary", "dictionary is not the hash of the content", dict(dictionary=xxh3(DICTIONARY) ^ 1)),
+    ("dictionary-0", "dictionary", "dictionary is 0", dict(dictionary=0)),
+    ("dictionary-length", "dictionary", "contentLength is not that of the content", dict(contentLength=len(DICTIONARY) - 1)),
+    ("dictionary-garbage", "dictionary", "the content is no zstd frame", dict(content=DICTIONARY)),
+    ("dictionary-255", "dictionary", "the content is shorter than 256 bytes",
+     dict(dictionary=xxh3(DICTIONARY[:255]), contentLength=255, content=zstandard.ZstdCompressor().compress(DICTIONARY[:255]))),
+    ("dictionary-above-112-kib", "dictionary", "the content is longer than 112 KiB",
+     dict(dictionary=xxh3(bytes(112 * 1024 + 1)), contentLength=112 * 1024 + 1, content=zstandard.ZstdCompressor().compress(bytes(112 * 1024 + 1)))),
     ("delete-flags", "delete", "flags bit 1 must be zero", dict(deleteFlags=2)),
     ("delete-from-0", "delete", "from is 0, to is not", {"from": 0}),
     ("delete-to-0", "delete", "to is 0, from is not", {"to": 0}),
@@ -896,6 +922,18 @@ session("renewals", "a client that is asked for another token, shows a wrong one
     (C, frame("AUTH", 3, token=b"n3w")), (C, append(4, 2, SECOND)), (S, frame("AUTHORIZED", 3)),
     (S, frame("ACK", 4, appends=1, incarnation=INCARNATION, firstSequence=3, count=1)),
     (S, message("goaway"))])
+
+session("dictionaries", "a client that reads batches with dictionaries gets two, of which it needs the first again", [
+    (C, message("hello", features=1)), (S, message("welcome")),
+    (C, frame("FOLLOW", 1, credit=1_000_000, start=2, startValue=1, followFlags=0x02, selectors=[(0, STREAM)])),
+    (S, frame("STREAM", 1, position=0, **{**FOLLOWED, "head": 4})), (S, frame("RESOLVED", 1, streams=1)),
+    (S, message("dictionary")),
+    (S, frame("BATCH", 1, with_dictionary(1, b"GET /static/image-3.png answered 200 in 21 ms"), **{"handle": 0, "from": 1, "to": 1})),
+    (S, message("dictionary", dictionary=xxh3(TRAINED), contentLength=len(TRAINED), content=zstandard.ZstdCompressor(level=19).compress(TRAINED))),
+    (S, frame("BATCH", 1, with_dictionary(2, b"GET /4/11 answered 200 in 40 ms", dictionary=TRAINED), **{"handle": 0, "from": 2, "to": 2})),
+    (S, frame("BATCH", 1, numbered(3, b"three") + with_dictionary(4, b"GET /static/image-5.png answered 200 in 35 ms"),
+              **{"handle": 0, "from": 3, "to": 4})),
+    (S, frame("END", 1, reason=3)), (S, message("goaway"))])
 
 session("wrong-answer", "an AUTHORIZED with another id than that of AUTH, with which the client ends the connection", [
     (C, message("hello", features=4)), (S, message("welcome", features=6)), (S, message("challenge")),

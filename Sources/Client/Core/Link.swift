@@ -28,7 +28,8 @@ final class Link: ConnectionHandler {
     session = ClientSession(handshakeMillisecondsMax: milliseconds, now: connection.loop.now)
     connection.handler = self
     let hasProvider = configuration.tokenProvider != nil
-    send(ClientSession.hello(client: configuration.name, token: token, takesChallenges: hasProvider))
+    let features: Hello.Features = hasProvider ? [.dictionaries, .challenges] : [.dictionaries]
+    send(ClientSession.hello(client: configuration.name, token: token, features: features))
     tick(every: milliseconds)
   }
 

@@ -21,6 +21,10 @@ extension ServerConnection: SubscriptionHost {
 
   func awaitTurn(_ subscription: Subscription) { awaitTurn(subscription.id) }
 
+  var takesDictionaries: Bool { session.takesDictionaries }
+
+  func introduce(_ dictionary: BatchDictionary) { send(session.introduce(dictionary)) }
+
   func deliver(_ range: BatchRange, batches: ByteString, to subscription: Subscription) {
     send(session.deliver(subscription.id, range, batches: batches))
   }

@@ -1,3 +1,4 @@
+internal import LogsStore
 internal import LogsWire
 
 /// Cuts runs of batches to what one frame should carry. Batches stay whole: `from` and `to` of BATCH say what is
@@ -41,9 +42,9 @@ enum BatchCut {
   /// - Returns: nil when the entry `from` is itself later; `isCut` says whether a later entry was found.
   /// - Complexity: only a batch that holds both is decoded.
   static func last(
-    of run: ByteString, from: UInt64, to: UInt64, notAfter time: Int64, decoder: inout BatchDecoder
+    of run: Run, from: UInt64, to: UInt64, notAfter time: Int64, decoder: inout BatchDecoder
   ) throws(WireDecodingError) -> (to: UInt64?, isCut: Bool) {
-    for batch in try Batch.run(run) where batch.header.lastSequence >= from && batch.header.firstSequence <= to {
+    for batch in try run.list() where batch.header.lastSequence >= from && batch.header.firstSequence <= to {
       if batch.header.effectiveTimes.upperBound <= time { continue }
       let times = try decoder.effectiveTimes(of: batch)
       let numbers = try decoder.sequences(of: batch)
@@ -56,24 +57,25 @@ enum BatchCut {
     return (to, false)
   }
 
-  /// How many entries of `run` have numbers from `from` to `to`.
+  /// How many entries of `run` have its numbers, beyond which its first and last batch may reach.
   ///
   /// - Complexity: constant for each batch, unless a sparse one is cut: that is decoded.
   static func entryCount(
-    of run: ByteString, from: UInt64, to: UInt64, decoder: inout BatchDecoder
+    of run: Run, decoder: inout BatchDecoder
   ) throws(WireDecodingError) -> UInt64 {
+    let batches = run.batches
     var count: UInt64 = 0
     var offset = 0
-    while offset < run.count {
-      let header = try BatchHeader(decoding: run[offset..<run.count].span)
-      let (first, last) = (max(from, header.firstSequence), min(to, header.lastSequence))
+    while offset < batches.count {
+      let header = try BatchHeader(decoding: batches[offset..<batches.count].span)
+      let (first, last) = (max(run.first, header.firstSequence), min(run.last, header.lastSequence))
       if first <= last {
         if !header.flags.contains(.sparse) {
           count += last - first + 1
         } else if first == header.firstSequence, last == header.lastSequence {
           count += UInt64(header.count)
         } else {
-          let numbers = try decoder.sequences(of: try Batch(startOf: run[offset..<run.count]))
+          let numbers = try decoder.sequences(of: try Batch(startOf: batches[offset..<batches.count], run.dictionary))
           count += UInt64(numbers.count { (first...last).contains($0) })
         }
       }
@@ -85,11 +87,11 @@ enum BatchCut {
   /// The part of `numbers` that holds the first `countMax` entries of `run` in it, in reverse the last ones; all of it
   /// if there are no more. At least one.
   static func limit(
-    _ run: ByteString, to numbers: ClosedRange<UInt64>, countMax: UInt64, isReverse: Bool, decoder: inout BatchDecoder
+    _ run: Run, to numbers: ClosedRange<UInt64>, countMax: UInt64, isReverse: Bool, decoder: inout BatchDecoder
   ) throws(WireDecodingError) -> ClosedRange<UInt64> {
     // No sparse batch has more entries than numbers.
     if numbers.upperBound - numbers.lowerBound < countMax { return numbers }
-    let batches = try Batch.run(run)
+    let batches = try run.list()
     guard batches.contains(where: { $0.header.flags.contains(.sparse) }) else {
       return isReverse
         ? numbers.upperBound - (countMax - 1)...numbers.upperBound

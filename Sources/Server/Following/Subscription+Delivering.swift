@@ -15,7 +15,7 @@ extension Subscription {
     if run.last >= track.next {
       precondition(run.first <= track.next, "commits reach a shard in order")
       switch forecast(run, track) {
-      case .all: guard deliver(run.batches, from: track.next, to: run.last, track) else { return }
+      case .all: guard deliver(run.run, from: track.next, to: run.last, track) else { return }
       case .none: skipFiltered(track.next...run.last, track)
       case .some: break
       }
@@ -108,12 +108,13 @@ extension Subscription {
     if follow.isReverse {
       return ReadRequest(
         stream: track.channel.id, from: track.bound ?? 1, to: track.next - 1, byteCountMax: byteCountMax,
-        isReverse: true, filter: filter, countMax: unshared)
+        isReverse: true, filter: filter, countMax: unshared, takesDictionaries: host.takesDictionaries)
     }
     return ReadRequest(
       stream: track.channel.id, from: track.next, to: min(track.bound ?? .max, track.channel.takenHead),
       byteCountMax: byteCountMax, filter: filter,
-      countMax: unshared.map { LimitShare.entryCount(of: $0, turnCount: turnCount) })
+      countMax: unshared.map { LimitShare.entryCount(of: $0, turnCount: turnCount) },
+      takesDictionaries: host.takesDictionaries)
   }
 
   /// Takes the answer to a read: the results for the first streams whose turn it is.
@@ -150,7 +151,7 @@ extension Subscription {
       guard !track.isDone, canDeliver else { break }
       switch piece {
       case .batches(let run):
-        guard deliver(run.batches, from: run.first, to: run.last, track) else { return }
+        guard deliver(run, from: run.first, to: run.last, track) else { return }
       case .skip(let numbers, .filtered): skipFiltered(numbers, track)
       case .skip(let numbers, let reason):
         tellSkipped(track)
@@ -166,7 +167,7 @@ extension Subscription {
   /// Sends what `from` to `to` allows, as far as ends, credit and socket allow it, and moves `track.next` past it.
   ///
   /// - Returns: false when the subscription is over.
-  private func deliver(_ run: ByteString, from: UInt64, to: UInt64, _ track: Track) -> Bool {
+  private func deliver(_ run: Run, from: UInt64, to: UInt64, _ track: Track) -> Bool {
     var from = from
     var to = to
     var isCutByTime = false
@@ -193,10 +194,11 @@ extension Subscription {
       var offset = 0
       while from <= to, canDeliver,
         let piece = try BatchCut.next(
-          of: run, at: &offset, from: from, to: to, byteCountMax: frameByteCountMax)
+          of: run.batches, at: &offset, from: from, to: to, byteCountMax: frameByteCountMax)
       {
         let count = try BatchCut.entryCount(
-          of: piece.batches, from: piece.from, to: piece.to, decoder: &hub.decoder)
+          of: Run(piece.from...piece.to, piece.batches, run.dictionary), decoder: &hub.decoder)
+        if let dictionary = run.dictionary { host.introduce(dictionary) }
         hub.counters.deliveredEntries.add(Int(count))
         hub.counters.deliveredBytes.add(piece.batches.count)
         host.deliver(

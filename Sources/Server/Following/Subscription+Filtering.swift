@@ -81,7 +81,7 @@ extension Subscription {
       for case .batches(let run) in result.pieces {
         let count: UInt64
         do throws(WireDecodingError) {
-          count = try BatchCut.entryCount(of: run.batches, from: run.first, to: run.last, decoder: &hub.decoder)
+          count = try BatchCut.entryCount(of: run, decoder: &hub.decoder)
         } catch { throw .undecodable(error, track.channel.name) }
         track.wantedCount -= min(count, track.wantedCount)
       }

@@ -20,6 +20,12 @@ package protocol SubscriptionHost: AnyObject {
   /// Calls `takeTurn` soon, once however often it is asked before.
   func awaitTurn(_ subscription: Subscription)
 
+  /// Whether batches may come with a dictionary that they need.
+  var takesDictionaries: Bool { get }
+
+  /// Called before a delivery whose batches need it, if `takesDictionaries`.
+  func introduce(_ dictionary: BatchDictionary)
+
   func deliver(_ range: BatchRange, batches: ByteString, to subscription: Subscription)
 
   /// STREAM, RESOLVED, SKIP, LIVE or HEADS.
@@ -30,4 +36,10 @@ package protocol SubscriptionHost: AnyObject {
 
   /// The last call about a subscription: it cannot be carried out.
   func refuse(_ subscription: Subscription, _ refusal: Refusal)
+}
+
+/// A host that takes batches apart itself gets them without dictionaries.
+extension SubscriptionHost {
+  package var takesDictionaries: Bool { false }
+  package func introduce(_ dictionary: BatchDictionary) { preconditionFailure("this host takes no dictionaries") }
 }

@@ -13,6 +13,7 @@ final class BlockIndexing: @unchecked Sendable {
   private let insertGroup: Statement
   private let insertPage: Statement
   private let rows: Statement
+  private let dictionaries: SegmentDictionaries?
   private let compressor = Compressor(level: 1)
   private var builder = BlockIndexBuilder()
   /// The last row that was added.
@@ -28,6 +29,7 @@ final class BlockIndexing: @unchecked Sendable {
       "INSERT INTO \(BlockIndexSchema.groups) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")
     insertPage = try database.prepare(
       "INSERT INTO \(BlockIndexSchema.pages) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")
+    dictionaries = try SegmentDictionaries(database)
     rows = try database.prepare(
       """
       SELECT stream, first_seq, batches FROM runs WHERE (stream, first_seq) > (?1, ?2) ORDER BY stream, first_seq
@@ -69,8 +71,9 @@ final class BlockIndexing: @unchecked Sendable {
     repeat {
       guard try rows.step() else { return .done }
       let (stream, first) = (rows.integer(0), rows.bits(1))
+      let dictionary = try dictionaries?.dictionary(of: stream)
       do {
-        for batch in try Batch.run(rows.bytes(2)) {
+        for batch in try Batch.run(rows.bytes(2), dictionary) {
           // What is damaged in memory or on the disk now may be whole when it is read.
           guard batch.hasValidCheck else { return .impossible("a batch does not pass its check") }
           if let section = try builder.add(batch, of: stream) { sections.append(section) }

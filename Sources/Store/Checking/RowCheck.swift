@@ -19,6 +19,7 @@ struct RowCheck {
     _ database: borrowing Database, _ marks: inout MarkCheck, _ result: inout SegmentCheck.Result
   ) throws(SQLiteError) {
     let incarnations = try IncarnationTable(database)
+    let dictionaries = try SegmentDictionaries(database)
     var findings: [Finding] = []
     let file = file
     try RowScan(database).run(database) { statement throws(SQLiteError) in
@@ -28,7 +29,7 @@ struct RowCheck {
         findings.append(Finding(.damage, file, "row \(id) of runs has numbers that cannot be"))
         return
       }
-      try check(row, id, incarnations, &marks, &findings, &result)
+      try check(row, id, dictionaries, incarnations, &marks, &findings, &result)
     } unreadable: { ids, error in
       findings.append(
         Finding(
@@ -40,8 +41,8 @@ struct RowCheck {
   }
 
   private mutating func check(
-    _ row: SegmentRow, _ id: Int64, _ incarnations: IncarnationTable, _ marks: inout MarkCheck,
-    _ findings: inout [Finding], _ result: inout SegmentCheck.Result
+    _ row: SegmentRow, _ id: Int64, _ dictionaries: SegmentDictionaries?, _ incarnations: IncarnationTable,
+    _ marks: inout MarkCheck, _ findings: inout [Finding], _ result: inout SegmentCheck.Result
   ) throws(SQLiteError) {
     guard let stream = segment.content.streams[row.stream] else {
       // One that was deleted; what its batches were signed for is not known any more.
@@ -52,7 +53,8 @@ struct RowCheck {
     }
     ranges[row.stream, default: []].append((row.numbers, UInt64(clamping: row.entryCount)))
     var signer = signers[row.stream] ?? BatchSigner(stream)
-    let parts = try signer.parts(of: Run(row.numbers, row.batches)) { () throws(SQLiteError) in
+    let dictionary = try dictionaries?.dictionary(of: row.stream)
+    let parts = try signer.parts(of: Run(row.numbers, row.batches, dictionary)) { () throws(SQLiteError) in
       incarnations[row.stream]
     }
     signers[row.stream] = signer

@@ -46,6 +46,7 @@ struct SegmentCheck {
     } catch {
       try note(error, &result)
     }
+    do throws(SQLiteError) { try checkDictionaries(database, &result) } catch { try note(error, &result) }
     var marks = MarkCheck()
     do throws(SQLiteError) { marks = try MarkCheck(database) } catch { try note(error, &result) }
     do throws(SQLiteError) {
@@ -74,6 +75,26 @@ struct SegmentCheck {
     guard error.isLoss || error.isConstraint else { throw StoreError(error, while: "read") }
     let finding = Finding(.damage, file, "it cannot be read: \(error.text)")
     if !result.findings.contains(finding) { result.findings.append(finding) }
+  }
+
+  /// Each dictionary is there twice.
+  private func checkDictionaries(_ database: borrowing Database, _ result: inout Result) throws(SQLiteError) {
+    var tables: [(name: String, all: Set<Int64>, damaged: Set<Int64>)] = []
+    for name in SegmentDictionaries.tables where try SegmentSchema.has(name, database) {
+      let found = try SegmentDictionaries.streams(in: name, database)
+      tables.append((name, found.all, found.damaged))
+    }
+    let streams = tables.reduce(into: Set<Int64>()) { $0.formUnion($1.all) }
+    for id in streams.sorted() {
+      guard let stream = content.streams[id] else { continue }
+      for table in tables where !table.all.contains(id) || table.damaged.contains(id) {
+        let state = table.all.contains(id) ? "damaged" : "missing"
+        result.findings.append(
+          Finding(
+            .damage, file, stream: stream.name,
+            "the dictionary of '\(stream.name)' is \(state) in the table \(table.name)"))
+      }
+    }
   }
 
   /// A stream has one name for life.

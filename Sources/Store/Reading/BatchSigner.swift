@@ -3,6 +3,8 @@ internal import LogsWire
 
 /// Checks stored batches of one stream and signs them for its current incarnation.
 ///
+/// One whose dictionary is missing counts as damaged.
+///
 /// A batch may have been stored under an earlier incarnation (before a restore). A client checks it with the
 /// incarnation that STREAM gave, so the server's part of the batch is signed again. Nothing else in it changes.
 struct BatchSigner {
@@ -43,8 +45,8 @@ struct BatchSigner {
       offset += batch.bytes.count
       let numbers = expected...batch.header.lastSequence
       expected = numbers.upperBound + 1
-      if let bytes = try signed(batch, incarnations) {
-        parts.append(.batch(Run(numbers, bytes)))
+      if batch.hasDictionary, let bytes = try signed(batch, incarnations) {
+        parts.append(.batch(Run(numbers, bytes, batch.dictionary)))
       } else {
         parts.append(.damaged(numbers))
       }
@@ -54,7 +56,7 @@ struct BatchSigner {
 
   private static func batch(at offset: Int, in run: Run) -> Batch? {
     do throws(WireDecodingError) {
-      return try Batch(startOf: run.batches[offset..<run.batches.count])
+      return try Batch(startOf: run.batches[offset..<run.batches.count], run.dictionary)
     } catch {
       // The reason does not matter: the range is reported as lost.
       return nil

@@ -26,6 +26,8 @@ struct FilteredRead {
   private let name: StreamName
   private let seed: UInt64
   private let filter: Filter
+  /// As in `ReadRequest`.
+  var takesDictionaries = false
   let shared: SharedFilter
   /// Entries that are still wanted.
   private var countLeft: Int
@@ -56,20 +58,20 @@ struct FilteredRead {
   /// - Returns: false when the read ends.
   mutating func add(_ run: Run, to builder: inout PieceBuilder, isReverse: Bool) throws(StoreError) -> Bool {
     let batch: Batch
-    do throws(WireDecodingError) { batch = try Batch(startOf: run.batches) } catch { throw .undecodable(error, name) }
+    do throws(WireDecodingError) { batch = try run.firstBatch() } catch { throw .undecodable(error, name) }
     let wanted = builder.wanted
     var numbers = max(run.first, wanted.lowerBound)...min(run.last, wanted.upperBound)
     while true {
       let outcome = try outcome(of: batch, numbers, isReverse: isReverse)
       guard case .undecided(let undecided, let before) = outcome else {
-        guard add(outcome, of: run, count: batch.header.count, numbers, to: &builder, isReverse: isReverse) else {
+        guard try add(outcome, of: run, count: batch.header.count, numbers, to: &builder, isReverse: isReverse) else {
           return false
         }
         break
       }
       if undecided != (isReverse ? numbers.upperBound : numbers.lowerBound) {
         let decided = isReverse ? undecided + 1...numbers.upperBound : numbers.lowerBound...undecided - 1
-        guard add(before, of: run, count: batch.header.count, decided, to: &builder, isReverse: isReverse) else {
+        guard try add(before, of: run, count: batch.header.count, decided, to: &builder, isReverse: isReverse) else {
           return false
         }
       }
@@ -110,21 +112,26 @@ struct FilteredRead {
   /// - Returns: false when it no longer fits.
   private mutating func add(
     _ outcome: FilterEvaluator.Outcome, of run: Run, count: UInt32, _ numbers: ClosedRange<UInt64>,
-    to builder: inout PieceBuilder,
-    isReverse: Bool
-  ) -> Bool {
+    to builder: inout PieceBuilder, isReverse: Bool
+  ) throws(StoreError) -> Bool {
     switch outcome {
     case .undecided: preconditionFailure("these numbers are decided")
     case .nothing:
       builder.skip(through: isReverse ? numbers.lowerBound : numbers.upperBound, .filtered)
     case .everything:
-      guard builder.append(run) else { return false }
+      guard builder.append(try given(run)) else { return false }
       countLeft -= Int(count)
     case .part(let part, let count, let last):
       guard builder.append(Run(isReverse ? last...run.last : run.first...last, part.bytes)) else { return false }
       countLeft -= count
     }
     return true
+  }
+
+  /// A batch as the reader takes it.
+  private func given(_ run: Run) throws(StoreError) -> Run {
+    if takesDictionaries || run.dictionary == nil { return run }
+    do throws(FilterFailure) { return try evaluator.plain(run, seed: seed) } catch { throw StoreError(error, name) }
   }
 
   // MARK: What an index knows
@@ -195,6 +202,14 @@ struct FilteredRead {
     let isCancelled = isCancelled
     try evaluator.tally(batch, request, into: &tally, while: { !isCancelled() })
     self.tally = tally
+  }
+}
+
+extension FilterEvaluator {
+  /// A single batch without its dictionary.
+  func plain(_ run: Run, seed: UInt64) throws(FilterFailure) -> Run {
+    let batch = try FilterFailure.wrapping { () throws(WireDecodingError) in try run.firstBatch() }
+    return Run(run.numbers, try plain(batch, seed: seed).bytes)
   }
 }
 

@@ -11,6 +11,8 @@ struct PieceBuilder: ~Copyable {
   /// Adjacent batches, until something else follows them.
   private var batches = ByteWriter(capacity: 0)
   private var batchNumbers: ClosedRange<UInt64> = 0...0
+  /// What some of them need.
+  private var dictionary: BatchDictionary?
   /// The next number to be covered; descending, 0 when all are.
   private(set) var position: UInt64
   private(set) var isFull = false
@@ -69,9 +71,13 @@ struct PieceBuilder: ~Copyable {
     let given = given(of: batch)
     countLeft -= min(given.upperBound - given.lowerBound + 1, countLeft)
     if request.isReverse {
-      pieces.append(.batches(Run(given, bytes)))
+      pieces.append(.batches(Run(given, bytes, batch.dictionary)))
       position = given.lowerBound - 1
     } else {
+      if let other = batch.dictionary {
+        if let dictionary, dictionary != other { flush() }
+        dictionary = other
+      }
       batchNumbers = (batches.count == 0 ? given.lowerBound : batchNumbers.lowerBound)...given.upperBound
       batches.append(bytes)
       position = given.upperBound + 1
@@ -129,16 +135,17 @@ struct PieceBuilder: ~Copyable {
     guard batches.count > 0 else { return }
     let bytes = ByteString(copying: batches.span)
     batches.removeAll()
-    pieces.append(.batches(Run(batchNumbers, bytes)))
+    pieces.append(.batches(Run(batchNumbers, bytes, dictionary)))
+    dictionary = nil
   }
 
   consuming func finish() -> ReadResult {
     if request.isReverse, !isFull, position < first, position >= max(request.from, 1) { cover(through: 1, .trimmed) }
     // The common case: the collected batches are handed over without a copy.
-    let (head, position, numbers) = (head, position, batchNumbers)
+    let (head, position, numbers, dictionary) = (head, position, batchNumbers, dictionary)
     let (request, upper) = (request, upper)
     var pieces = pieces
-    if batches.count > 0 { pieces.append(.batches(Run(numbers, batches.finish()))) }
+    if batches.count > 0 { pieces.append(.batches(Run(numbers, batches.finish(), dictionary))) }
     // A batch may reach beyond what was asked for; the numbers beyond do not count.
     let next = request.isReverse ? position : min(position, max(upper + 1, max(request.from, 1)))
     return ReadResult(pieces: pieces, next: next, head: head)

@@ -20,12 +20,15 @@ package struct ReadRequest: Hashable, Sendable {
   package var countMax: UInt64?
   /// With a filter: what passes is counted, not given.
   package var tally: QueryKind?
+  /// Whether batches may come with a dictionary that they need. Otherwise they are re-encoded without.
+  package var takesDictionaries: Bool
 
   package init(
     stream: Int64, from: UInt64, to: UInt64, byteCountMax: Int = byteCountLimit, isReverse: Bool = false,
-    filter: SharedFilter? = nil, countMax: UInt64? = nil, tally: QueryKind? = nil
+    filter: SharedFilter? = nil, countMax: UInt64? = nil, tally: QueryKind? = nil, takesDictionaries: Bool = false
   ) {
     self.tally = tally
+    self.takesDictionaries = takesDictionaries
     self.filter = filter
     self.countMax = countMax
     self.stream = stream

@@ -143,7 +143,7 @@ extension Reader {
     for part in try parts(of: found.runs, segment, stream, &signer, lease) {
       guard case .batch(let batch) = part else { continue }
       do throws(WireDecodingError) {
-        batches.append(try Batch(startOf: batch.batches))
+        batches.append(try batch.firstBatch())
       } catch {
         preconditionFailure("a batch that was taken apart has a header: \(error)")
       }

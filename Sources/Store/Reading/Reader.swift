@@ -171,7 +171,10 @@ struct Reader: Sendable {
     to builder: inout PieceBuilder
   ) throws(StoreError) -> Bool {
     guard filter != nil else {
-      guard let kept = builder.cut(of: batch) else { return builder.append(batch) }
+      guard let kept = builder.cut(of: batch) else {
+        let isGiven = batch.dictionary == nil || request.takesDictionaries
+        return builder.append(isGiven ? batch : try plain(batch, stream))
+      }
       guard let bytes = try extract(kept, of: batch, stream) else {
         builder.skip(through: request.isReverse ? kept.lowerBound : kept.upperBound, .lost)
         return !builder.isComplete
@@ -187,12 +190,23 @@ struct Reader: Sendable {
   ) throws(StoreError) -> ByteString? {
     let extracted: Result<ByteString?, FilterFailure> = evaluators.with { evaluator in
       do throws(FilterFailure) {
-        return .success(try evaluator.extract([numbers], of: run.batches, seed: stream.serverSeed)?.bytes)
+        let batch = try FilterFailure.wrapping { () throws(WireDecodingError) in try run.firstBatch() }
+        return .success(try evaluator.extract([numbers], of: batch, seed: stream.serverSeed)?.bytes)
       } catch {
         return .failure(error)
       }
     }
     do throws(FilterFailure) { return try extracted.get() } catch { throw StoreError(error, stream.name) }
+  }
+
+  /// A batch without its dictionary.
+  private func plain(_ run: Run, _ stream: StreamInfo) throws(StoreError) -> Run {
+    let plain: Result<Run, FilterFailure> = evaluators.with { evaluator in
+      do throws(FilterFailure) { return .success(try evaluator.plain(run, seed: stream.serverSeed)) } catch {
+        return .failure(error)
+      }
+    }
+    do throws(FilterFailure) { return try plain.get() } catch { throw StoreError(error, stream.name) }
   }
 
   private static func trustedBatches(_ run: Run) -> [Batch] {
@@ -209,6 +223,10 @@ struct Reader: Sendable {
     _ filter: inout FilteredRead?, _ signer: inout BatchSigner, _ builder: inout PieceBuilder,
     _ lease: ConnectionLease
   ) throws(StoreError) {
+    var request = request
+    // What was removed may be in the dictionary still.
+    if stream.removals.count(in: bounds) > 0 { request.takesDictionaries = false }
+    filter?.takesDictionaries = request.takesDictionaries
     // Little of it may pass a filter.
     let byteCount = filter == nil ? request.byteCountMax : ReadRequest.byteCountLimit
     let budget = ReaderConnection.Budget(byteCount: byteCount, time: Self.statementTimeMax)

@@ -47,6 +47,7 @@ private final class KeptEntries {
   private let database: Database
   private let streams: [Int64: StreamInfo?]
   private let rows: Statement
+  private let dictionaries: SegmentDictionaries?
   private var batches: ArraySlice<Batch> = []
   private var sequence: UInt64 = 0
   private let unpacker = BatchUnpacker()
@@ -57,7 +58,8 @@ private final class KeptEntries {
     self.path = path
     self.streams = streams
     database = try Database(path, mode: .immutable, vfs: vfs)
-    proof = isNew ? try Proof(of: database) : nil
+    proof = isNew ? try Proof(of: database, path) : nil
+    dictionaries = try SegmentDictionaries(database)
     rows = try database.prepare(
       """
       SELECT \(SegmentRow.columns) FROM runs INDEXED BY \(SegmentSchema.finalIndex)
@@ -97,8 +99,9 @@ private final class KeptEntries {
     let numbers = try rows.numbers(first: 1, span: 2)
     if info.removals.kept(of: numbers).isEmpty { return true }
     let row = try SegmentRow(rows)
+    let dictionary = try dictionaries?.dictionary(of: stream)
     do {
-      let batches = try Batch.run(row.batches)
+      let batches = try Batch.run(row.batches, dictionary)
       try proof?.check(row, batches, of: info)
       self.batches = batches[...]
     } catch {
@@ -122,7 +125,12 @@ private struct Proof: ~Copyable {
   private var checker = BatchChecker()
   private var incarnations: [Int64: Incarnation] = [:]
 
-  init(of database: borrowing Database) throws(SQLiteError) {
+  init(of database: borrowing Database, _ path: String) throws(SQLiteError) {
+    let first = try SegmentDictionaries.streams(in: SegmentDictionaries.tables[0], database)
+    let second = try SegmentDictionaries.streams(in: SegmentDictionaries.tables[1], database)
+    guard first.all == second.all, first.damaged.isEmpty, second.damaged.isEmpty else {
+      throw SQLiteError(damage: "its dictionaries are not there twice", path: path)
+    }
     let streams = try database.prepare("SELECT id, incarnation FROM streams")
     while try streams.step() { incarnations[streams.integer(0)] = Incarnation(streams.bits(1)) }
   }

@@ -291,7 +291,7 @@ final class Rewriting: UpkeepJob {
     }
     do throws(SQLiteError) {
       return try SegmentCopy(
-        of: segment, at: path, catalog, isCompacting: reason == .compaction, vfs: configuration.vfs)
+        of: segment, at: path, catalog, isCompacting: reason == .compaction, configuration)
     } catch {
       throw StoreError(error, while: "rewrite")
     }

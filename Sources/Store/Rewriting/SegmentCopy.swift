@@ -16,12 +16,21 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
   private let incarnations: Statement
   private let evaluator = FilterEvaluator()
   private var compaction: BatchCompaction
+  private let extent: Statement
+  private let rowsFrom: Statement
+  private let dictionaries: SegmentDictionaries?
+  /// The dictionaries of the new file, by their streams.
+  private var written: [Int64: BatchDictionary] = [:]
+  /// The stream whose rows are copied, and what its batches may need in the old file.
+  private var current: (stream: Int64, dictionary: BatchDictionary?)?
   /// The last row of the old file that was looked at.
   private var place: (stream: Int64, sequence: UInt64) = (.min, 0)
   /// As the streams were when a row of theirs was met first: both the copy and its check go by that.
   private(set) var streams: [Int64: StreamInfo?] = [:]
   private var signers: [Int64: BatchSigner] = [:]
 
+  private let isCompacting: Bool
+  private let dictionaryStreamByteCountMin: Int
   /// Whether the new file counts as compacted.
   private let isCompacted: Bool
 
@@ -29,11 +38,14 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
   ///
   /// - Parameter isCompacting: whether small batches become large ones.
   init(
-    of segment: Segment, at path: String, _ catalog: Catalog, isCompacting: Bool, vfs: String?
+    of segment: Segment, at path: String, _ catalog: Catalog, isCompacting: Bool, _ configuration: StoreConfiguration
   ) throws(SQLiteError) {
     self.path = path
+    dictionaryStreamByteCountMin = configuration.dictionaryStreamByteCountMin
+    let vfs = configuration.vfs
     self.catalog = catalog
-    compaction = BatchCompaction(merges: isCompacting, path: segment.path)
+    self.isCompacting = isCompacting
+    compaction = BatchCompaction(path: segment.path)
     source = try Database(segment.path, mode: .immutable, vfs: vfs)
     try source.require(applicationID: SegmentSchema.applicationID, kind: "segment")
     let wasCompacted = try SegmentSchema.isCompacted(source)
@@ -45,6 +57,15 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
       SELECT \(SegmentRow.columns) FROM runs INDEXED BY \(SegmentSchema.finalIndex)
       WHERE (stream, first_seq) > (?1, ?2) ORDER BY stream, first_seq
       """)
+    rowsFrom = try source.prepare(
+      """
+      SELECT \(SegmentRow.columns) FROM runs INDEXED BY \(SegmentSchema.finalIndex)
+      WHERE stream = ?1 AND first_seq >= ?2 ORDER BY first_seq LIMIT 1
+      """)
+    extent = try source.prepare(
+      "SELECT min(first_seq), max(first_seq + span - 1), sum(raw_length) FROM runs WHERE stream = ?1")
+    dictionaries = try SegmentDictionaries(source)
+    try target.execute(SegmentDictionaries.schema)
     insertRow = try target.prepare(SegmentRow.insertText)
     incarnations = try source.prepare(SegmentSchema.incarnationsText)
     try copyTables()
@@ -111,6 +132,10 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
     try target.execute("BEGIN")
     let isEnd = try copySomeRows(until: deadline)
     if isEnd {
+      // Far from the others: what damages one does not damage both.
+      for (stream, dictionary) in written.sorted(by: { $0.key < $1.key }) {
+        try SegmentDictionaries.insert(dictionary, of: stream, into: SegmentDictionaries.tables[1], target)
+      }
       try target.execute(
         """
         UPDATE segment SET marks_through = coalesce((SELECT max(id) FROM runs), 0);
@@ -127,7 +152,7 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
     defer { rows.reset() }
     repeat {
       guard try rows.step() else {
-        for row in compaction.finish() { try row.insert(with: insertRow) }
+        try endStream()
         return true
       }
       let row = try SegmentRow(rows)
@@ -139,13 +164,73 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
 
   private func copy(_ row: SegmentRow) throws(SQLiteError) {
     guard let stream = stream(row.stream) else { return }
-    var signer = signers[row.stream] ?? BatchSigner(stream)
-    let batches = try row.keptBatches(stream, &signer, evaluator, path: source.path) { () throws(SQLiteError) in
-      try incarnations(of: row.stream)
+    if current?.stream != stream.id {
+      try endStream()
+      try begin(stream)
     }
-    signers[row.stream] = signer
-    for batch in batches {
-      for row in try compaction.add(batch, of: stream) { try row.insert(with: insertRow) }
+    for batch in try batches(of: row, stream) {
+      for row in try compaction.add(batch) { try row.insert(with: insertRow) }
+    }
+  }
+
+  private func begin(_ stream: StreamInfo) throws(SQLiteError) {
+    current = (stream.id, try dictionaries?.dictionary(of: stream.id))
+    let plan = try plan(for: stream, old: current?.dictionary)
+    if let dictionary = plan.dictionary {
+      try SegmentDictionaries.insert(dictionary, of: stream.id, into: SegmentDictionaries.tables[0], target)
+      written[stream.id] = dictionary
+    }
+    compaction.begin(stream, plan)
+  }
+
+  private func endStream() throws(SQLiteError) {
+    guard current != nil else { return }
+    current = nil
+    for row in try compaction.finish() { try row.insert(with: insertRow) }
+  }
+
+  /// - Parameter old: the dictionary of the old file.
+  private func plan(for stream: StreamInfo, old: BatchDictionary?) throws(SQLiteError) -> BatchCompaction.Plan {
+    guard let extent = try extent(of: stream.id) else { return BatchCompaction.Plan(merges: false, dictionary: nil) }
+    if isCompacting { return BatchCompaction.Plan(merges: true, dictionary: try train(on: extent, of: stream)) }
+    guard let old else { return BatchCompaction.Plan(merges: false, dictionary: nil) }
+    // A dictionary has parts of entries: with some of them it has to go, too.
+    let hasRemoved = stream.removals.count(in: extent.numbers) > 0
+    return BatchCompaction.Plan(merges: hasRemoved, dictionary: hasRemoved ? nil : old)
+  }
+
+  private func extent(of stream: Int64) throws(SQLiteError) -> DictionaryTraining.Extent? {
+    defer { extent.reset() }
+    extent.bind(1, stream)
+    guard try extent.step(), let first = UInt64(exactly: extent.integer(0)), first > 0,
+      let last = UInt64(exactly: extent.integer(1)), first <= last
+    else { return nil }
+    return DictionaryTraining.Extent(numbers: first...last, rawByteCount: Int(clamping: extent.integer(2)))
+  }
+
+  private func train(
+    on extent: DictionaryTraining.Extent, of stream: StreamInfo
+  ) throws(SQLiteError) -> BatchDictionary? {
+    guard extent.rawByteCount >= dictionaryStreamByteCountMin else { return nil }
+    return try DictionaryTraining(extent) { (position) throws(SQLiteError) in
+      self.rowsFrom.bind(1, stream.id)
+      self.rowsFrom.bind(2, bits: position)
+      defer { self.rowsFrom.reset() }
+      guard try self.rowsFrom.step() else { return nil }
+      let row = try SegmentRow(self.rowsFrom)
+      return (try self.batches(of: row, stream), row.numbers.upperBound + 1)
+    }
+    .run(isForced: dictionaryStreamByteCountMin == 0)
+  }
+
+  /// What is kept of a row of the old file.
+  private func batches(of row: SegmentRow, _ stream: StreamInfo) throws(SQLiteError) -> [Batch] {
+    var signer = signers[row.stream] ?? BatchSigner(stream)
+    defer { signers[row.stream] = signer }
+    return try row.keptBatches(
+      stream, &signer, current?.dictionary, evaluator, path: source.path
+    ) { () throws(SQLiteError) in
+      try incarnations(of: row.stream)
     }
   }
 

@@ -59,25 +59,28 @@ struct SegmentRow {
 
   /// The batches of the row that are kept, cut where only a part of one is.
   ///
-  /// - Parameter signer: of the stream.
+  /// - Parameters:
+  ///   - signer: of the stream.
+  ///   - dictionary: what the batches may need.
   /// - Throws: `damage` for what cannot be read.
   func keptBatches(
-    _ stream: StreamInfo, _ signer: inout BatchSigner, _ evaluator: FilterEvaluator, path: String,
+    _ stream: StreamInfo, _ signer: inout BatchSigner, _ dictionary: BatchDictionary?, _ evaluator: FilterEvaluator,
+    path: String,
     incarnations: () throws(SQLiteError) -> [Incarnation]
   ) throws(SQLiteError) -> [Batch] {
     var batches: [Batch] = []
-    for part in try signer.parts(of: Run(numbers, self.batches), incarnations: incarnations) {
+    for part in try signer.parts(of: Run(numbers, self.batches, dictionary), incarnations: incarnations) {
       guard case .batch(let run) = part else {
         throw SQLiteError(damage: "a batch does not pass its check", path: path)
       }
       let kept = stream.removals.kept(of: run.numbers)
       if kept.isEmpty { continue }
       do {
-        let batch =
-          kept == [run.numbers]
-          ? try Batch(startOf: run.batches)
-          : try evaluator.extract(kept, of: run.batches, seed: stream.serverSeed)
-        if let batch { batches.append(batch) }
+        let batch = try run.firstBatch()
+        let isWhole = kept == [run.numbers]
+        if let part = isWhole ? batch : try evaluator.extract(kept, of: batch, seed: stream.serverSeed) {
+          batches.append(part)
+        }
       } catch {
         throw SQLiteError(damage: "a batch cannot be cut: \(error)", path: path)
       }

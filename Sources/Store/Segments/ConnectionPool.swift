@@ -22,6 +22,7 @@ final class ConnectionPool: Sendable {
   private let idleCountMax: Int
   let vfs: String?
   private let applier: Applier?
+  private let dictionaries = DictionaryCache()
 
   /// - Parameter applier: what the active segment may wait for.
   init(_ configuration: StoreConfiguration, applier: Applier? = nil) {
@@ -49,7 +50,7 @@ final class ConnectionPool: Sendable {
     do throws(SQLiteError) {
       // Under its name there may be another file now.
       if segment.isGone { throw SQLiteError(gone: segment.path) }
-      return try ReaderConnection(segment, vfs: vfs)
+      return try ReaderConnection(segment, dictionaries, vfs: vfs)
     } catch {
       endLease(of: segment)
       throw error

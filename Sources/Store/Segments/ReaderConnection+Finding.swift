@@ -11,10 +11,10 @@ extension ReaderConnection {
       statements.forward.bind(1, stream)
       statements.forward.bind(2, bits: bounds.lowerBound)
       statements.forward.bind(3, bits: bounds.upperBound)
-      guard try found.take(from: statements.forward) else { return found.runs }
+      guard try found.take(from: statements.forward) else { return try withDictionary(found.runs, of: stream) }
     }
     found.runs.isEnd = true
-    return found.runs
+    return try withDictionary(found.runs, of: stream)
   }
 
   /// The run that covers `bounds.upperBound` and those before it that end within the bounds, descending.
@@ -23,10 +23,20 @@ extension ReaderConnection {
     for statements in runStatements.reversed() {
       statements.backward.bind(1, stream)
       statements.backward.bind(2, bits: bounds.upperBound)
-      guard try found.take(from: statements.backward) else { return found.runs }
+      guard try found.take(from: statements.backward) else { return try withDictionary(found.runs, of: stream) }
     }
     found.runs.isEnd = true
-    return found.runs
+    return try withDictionary(found.runs, of: stream)
+  }
+
+  /// The runs with what their batches need.
+  private func withDictionary(_ runs: Runs, of stream: Int64) throws(SQLiteError) -> Runs {
+    guard let dictionaries, !runs.runs.isEmpty, let dictionary = try dictionaries.dictionary(of: stream) else {
+      return runs
+    }
+    var runs = runs
+    for index in runs.runs.indices { runs.runs[index].dictionary = dictionary }
+    return runs
   }
 
   /// The runs of one read so far.

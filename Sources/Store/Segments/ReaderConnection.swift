@@ -26,13 +26,15 @@ final class ReaderConnection: @unchecked Sendable {
   private let incarnationsStatement: Statement
   /// Nil if the segment has none.
   let blockIndex: BlockIndexStatements?
+  /// Nil if the segment has none.
+  let dictionaries: SegmentDictionaries?
 
   /// The page cache of a reader: reads are sequential, and the system's cache serves repeated ones.
   private static let cacheKibibyteCount = 512
   /// How long a read waits for a lock: only another program that writes can hold one.
   private static let busyTimeout = Duration.seconds(2)
 
-  init(_ segment: Segment, vfs: String?) throws(SQLiteError) {
+  init(_ segment: Segment, _ cache: DictionaryCache? = nil, vfs: String?) throws(SQLiteError) {
     self.segment = segment
     let isImmutable = segment.state == .sealed
     database = try Database(segment.path, mode: isImmutable ? .immutable : .readOnly, vfs: vfs)
@@ -54,6 +56,7 @@ final class ReaderConnection: @unchecked Sendable {
     incarnationsStatement = try database.prepare(SegmentSchema.incarnationsText)
     let hasIndex = isImmutable ? try SegmentSchema.has(BlockIndexSchema.groups, database) : false
     blockIndex = hasIndex ? try BlockIndexStatements(database) : nil
+    dictionaries = isImmutable ? try SegmentDictionaries(database, cache) : nil
   }
 
   /// The stream's next number when the segment was made; nil if the stream was created after the segment was complete.

@@ -4,8 +4,8 @@ internal import LogsDisk
 enum SegmentSchema {
   /// Format 1 has no `run_index`; a segment of that format stays in use as it is. Formats 1 and 2 have no `removals`
   /// and no `next_stream`, formats 1 to 3 no `journal`; the upgrades add them when they are needed. Formats 1 to 4 have
-  /// no `compacted`, and their batches no times received of their own.
-  static let format: Int64 = 5
+  /// no `compacted`, and their batches no times received of their own. Formats 1 to 5 have no dictionaries.
+  static let format: Int64 = 6
   static let removalsFormat: Int64 = 3
   static let journalFormat: Int64 = 4
   static let compactedFormat: Int64 = 5
@@ -130,7 +130,16 @@ enum SegmentSchema {
 
   /// Whether a segment has a table or an index of this name.
   static func has(_ name: String, _ database: borrowing Database) throws(SQLiteError) -> Bool {
-    let statement = try database.prepare("SELECT 1 FROM sqlite_master WHERE name = ?1")
+    try has(name, try database.prepare(hasText))
+  }
+
+  static func has(_ name: String, _ database: any SQLRunner) throws(SQLiteError) -> Bool {
+    try has(name, try database.prepare(hasText))
+  }
+
+  private static let hasText = "SELECT 1 FROM sqlite_master WHERE name = ?1"
+
+  private static func has(_ name: String, _ statement: borrowing Statement) throws(SQLiteError) -> Bool {
     statement.bind(1, name)
     return try statement.step()
   }

@@ -4,14 +4,30 @@
 package struct Batch: Sendable {
   package let header: BatchHeader
   package let bytes: ByteString
+  /// What its payload refers to; nil if it needs none, or that is not at hand.
+  package let dictionary: BatchDictionary?
 
   /// Reads the batch that `bytes` starts with; more bytes may follow it.
   ///
+  /// - Parameter dictionary: looks up the one with an id.
   /// - Throws: `WireDecodingError` if the header breaks a rule. Checks are not verified here.
-  package init(startOf bytes: ByteString) throws(WireDecodingError) {
+  package init(
+    startOf bytes: ByteString, dictionary: (UInt64) -> BatchDictionary? = { _ in nil }
+  ) throws(WireDecodingError) {
     header = try BatchHeader(decoding: bytes.span)
     self.bytes = bytes[0..<header.batchByteCount]
+    self.dictionary = header.dictionary == 0 ? nil : dictionary(header.dictionary)
   }
+
+  /// Reads the batch that `bytes` starts with.
+  ///
+  /// - Parameter dictionary: the one that it may need.
+  package init(startOf bytes: ByteString, _ dictionary: BatchDictionary?) throws(WireDecodingError) {
+    try self.init(startOf: bytes) { $0 == dictionary?.id ? dictionary : nil }
+  }
+
+  /// Whether it can be decompressed.
+  package var hasDictionary: Bool { header.dictionary == dictionary?.id ?? 0 }
 
   /// Reads the batch that `bytes` consists of, as in an APPEND.
   ///
@@ -23,9 +39,10 @@ package struct Batch: Sendable {
     }
   }
 
-  package init(header: BatchHeader, bytes: ByteString) {
+  package init(header: BatchHeader, bytes: ByteString, dictionary: BatchDictionary? = nil) {
     self.header = header
     self.bytes = bytes
+    self.dictionary = dictionary
   }
 
   /// A batch without numbers, as a producer makes it.
@@ -33,26 +50,32 @@ package struct Batch: Sendable {
   /// - Parameters:
   ///   - header: without `check`.
   ///   - payload: as it is stored.
-  init(unnumbered header: BatchHeader, payload: RawSpan) {
+  ///   - dictionary: what the payload was compressed with.
+  init(unnumbered header: BatchHeader, payload: RawSpan, _ dictionary: BatchDictionary? = nil) {
     var header = header
+    if header.codec == .zstdDictionary { header.dictionary = dictionary?.id ?? 0 }
     var writer = ByteWriter(capacity: header.batchByteCount)
     header.encode(into: &writer)
     writer.append(payload)
     header.check = BatchHeader.check(of: writer.span)
     writer.overwrite(u64: header.check, at: 32)
-    self.init(header: header, bytes: writer.finish())
+    self.init(
+      header: header, bytes: writer.finish(), dictionary: header.codec == .zstdDictionary ? dictionary : nil)
   }
 
   /// Reads a run of batches end to end.
   ///
+  /// - Parameter dictionary: looks up the one with an id.
   /// - Throws: `WireDecodingError`, its offset counted from the start of the run; `isUnsupported` only for a batch that
   ///   is intact as its producer signed it, since damage may look like a new format.
-  package static func run(_ bytes: ByteString) throws(WireDecodingError) -> [Batch] {
+  package static func run(
+    _ bytes: ByteString, dictionary: (UInt64) -> BatchDictionary? = { _ in nil }
+  ) throws(WireDecodingError) -> [Batch] {
     var batches: [Batch] = []
     var offset = 0
     while offset < bytes.count {
       do {
-        let batch = try Batch(startOf: bytes[offset..<bytes.count])
+        let batch = try Batch(startOf: bytes[offset..<bytes.count], dictionary: dictionary)
         offset += batch.bytes.count
         batches.append(batch)
       } catch {
@@ -63,6 +86,11 @@ package struct Batch: Sendable {
       }
     }
     return batches
+  }
+
+  /// - Parameter dictionary: the one that they may need.
+  package static func run(_ bytes: ByteString, _ dictionary: BatchDictionary?) throws(WireDecodingError) -> [Batch] {
+    try run(bytes) { $0 == dictionary?.id ? dictionary : nil }
   }
 
   /// Whether the check of the batch that `bytes` starts with matches, whatever else its header says.
@@ -138,6 +166,6 @@ package struct Batch: Sendable {
     var writer = ByteWriter(capacity: bytes.count)
     appendNumbered(firstSequence: firstSequence, received: received, span: span, seed: seed, to: &writer)
     numbered.serverCheck = BatchHeader.serverCheck(of: writer.span, seed: seed)
-    return Batch(header: numbered, bytes: writer.finish())
+    return Batch(header: numbered, bytes: writer.finish(), dictionary: dictionary)
   }
 }

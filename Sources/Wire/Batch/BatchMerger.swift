@@ -2,10 +2,17 @@
 ///
 /// Rows are put one behind the other as they are; nothing is read that this version does not know.
 package struct BatchMerger: ~Copyable {
-  /// More entries than this, or bytes before compression, are not put together. 16,384 take 8 % less than 4,096, and
-  /// looking for one of them three times as long.
-  package static let entryCountMax = 4_096
-  package static let payloadByteCountMax = 1 << 20
+  /// What one batch may hold: more is not put together.
+  package struct Size: Sendable {
+    package let entryCount: Int
+    /// Before compression.
+    package let payloadByteCount: Int
+
+    /// 16,384 entries take 8 % less than 4,096, and looking for one of them three times as long.
+    package static let large = Size(entryCount: 4_096, payloadByteCount: 1 << 20)
+    /// A dictionary saves more than larger batches do.
+    package static let withDictionary = Size(entryCount: 1_024, payloadByteCount: 256 << 10)
+  }
 
   package enum Outcome: Hashable, Sendable {
     case added
@@ -17,6 +24,7 @@ package struct BatchMerger: ~Copyable {
 
   /// Entries so far.
   package private(set) var count = 0
+  package let size: Size
   private let compressor: Compressor
   private var first: UInt64 = 0
   private var last: UInt64 = 0
@@ -46,14 +54,18 @@ package struct BatchMerger: ~Copyable {
 
   /// - Parameters:
   ///   - level: zstd's.
+  ///   - dictionary: what it compresses with.
   ///   - seed: as a builder's.
-  package init(level: Int32, seed: UInt64) {
-    compressor = Compressor(level: level)
+  package init(level: Int32, dictionary: BatchDictionary? = nil, seed: UInt64) {
+    size = dictionary == nil ? .large : .withDictionary
+    compressor = Compressor(level: level, dictionary: dictionary)
     sources = DictionaryColumn(seed: seed)
     shapes = DictionaryColumn(seed: seed)
   }
 
   package var isEmpty: Bool { count == 0 }
+  /// What it takes next begins here, unless it is empty.
+  package var next: UInt64 { last + 1 }
 
   private var payloadByteCount: Int {
     let rows = offsets.count + times.count + receivedTimes.count + severities.count + kinds.count
@@ -73,8 +85,8 @@ package struct BatchMerger: ~Copyable {
     let span = header.lastSequence - (isFirst ? header.firstSequence : first) + 1
     // The batch's own columns, and what they may grow by where they are written out.
     let payload = payloadByteCount + sizes.written + 8 * rows.count
-    guard count + rows.count <= (isFirst ? Limits.batchEntryCountMax : Self.entryCountMax),
-      payload <= (isFirst ? Limits.batchRawByteCountMax : Self.payloadByteCountMax),
+    guard count + rows.count <= (isFirst ? Limits.batchEntryCountMax : size.entryCount),
+      payload <= (isFirst ? Limits.batchRawByteCountMax : size.payloadByteCount),
       expandedByteCount + sizes.expanded <= Limits.batchExpandedByteCountMax, span <= UInt64(UInt32.max)
     else { return isFirst ? .apart : .full }
     let columns = try Rows(rows)
@@ -186,7 +198,7 @@ package struct BatchMerger: ~Copyable {
       let header = BatchHeader(
         codec: codec, flags: flags, count: UInt32(count), minTime: range.lowest, maxTime: range.highest,
         severities: severityMask, rawLength: UInt32(rawByteCount), storedLength: UInt32(stored.byteCount))
-      return Batch(unnumbered: header, payload: stored)
+      return Batch(unnumbered: header, payload: stored, compressor.dictionary)
     }
     let numbered = batch?.numbered(
       firstSequence: first, received: received, span: UInt32(truncatingIfNeeded: last - first + 1), seed: seed)

@@ -4,7 +4,8 @@ package final class BatchUnpacker {
 
   package init() {}
 
-  fileprivate func payload(of batch: Batch) throws(WireDecodingError) -> ByteString {
+  /// The columns of a batch, decompressed.
+  package func payload(of batch: Batch) throws(WireDecodingError) -> ByteString {
     if batch.header.codec == .none { return batch.payload }
     var writer = ByteWriter(capacity: Int(batch.header.rawLength))
     try decompressor.decompress(batch, into: &writer)

@@ -4,21 +4,29 @@ internal import CZstd
 @safe package struct Compressor: ~Copyable {
   private let context: OpaquePointer
   private let scratch = Scratch()
+  /// What it compresses with.
+  package let dictionary: BatchDictionary?
 
   /// At level 1, the match table has 2^17 places, 512 KiB, instead of the level's 2^14: payloads of 130 KB then collide
   /// so rarely that they take a sixth less time and no more bytes. zstd uses a smaller table for smaller payloads.
   private static let fastHashLog: Int32 = 17
 
-  /// - Parameter level: zstd's. 1 is the default: 5 M entries/s a core, 11 to 17 % of raw on real logs.
-  package init(level: Int32 = 1) {
+  /// - Parameters:
+  ///   - level: zstd's. 1 is the default: 5 M entries/s a core, 11 to 17 % of raw on real logs.
+  ///   - dictionary: which readers then need, too.
+  package init(level: Int32 = 1, dictionary: BatchDictionary? = nil) {
+    self.dictionary = dictionary
     guard let context = unsafe ZSTD_createCCtx() else { outOfMemory(0, for: "a zstd context") }
     unsafe self.context = context
     var parameters = [(ZSTD_c_compressionLevel, level)]
     if level == 1 { parameters.append((ZSTD_c_hashLog, Self.fastHashLog)) }
+    // The batch's header names the dictionary.
+    if dictionary != nil { parameters.append((ZSTD_c_dictIDFlag, 0)) }
     let isSet = parameters.allSatisfy { parameter, value in
       unsafe ZSTD_isError(ZSTD_CCtx_setParameter(context, parameter, value)) == 0
     }
     precondition(isSet, "zstd takes level \(level)")
+    unsafe dictionary?.load(into: context)
   }
 
   deinit { unsafe ZSTD_freeCCtx(context) }
@@ -66,7 +74,7 @@ internal import CZstd
     write(&scratch.payload)
     scratch.compressed.removeAll()
     if compress(scratch.payload.span, into: &scratch.compressed) {
-      return finish(scratch.compressed.span, .zstd, scratch.payload.count)
+      return finish(scratch.compressed.span, dictionary == nil ? .zstd : .zstdDictionary, scratch.payload.count)
     }
     return finish(scratch.payload.span, .none, scratch.payload.count)
   }
@@ -110,10 +118,11 @@ internal import CZstd
     let rawLength = Int(batch.header.rawLength)
     switch batch.header.codec {
     case .none: writer.append(batch.payload)
-    case .zstdDictionary:
-      throw WireDecodingError(
-        "the batch needs a dictionary, which this version does not have", at: 41, isUnsupported: true)
-    case .zstd:
+    case .zstd, .zstdDictionary:
+      let dictionary = batch.dictionary
+      if batch.header.dictionary != dictionary?.id ?? 0 {
+        throw WireDecodingError("the batch needs a dictionary that is not there", at: 80, isUnsupported: true)
+      }
       let stored = batch.payload
       let frame = try batch.zstdFrameHeader()
       if frame.dictionaryID != 0 {
@@ -130,6 +139,7 @@ internal import CZstd
       let before = writer.count
       let isSound = unsafe writer.append(upTo: rawLength) { room in
         unsafe stored.withUnsafeBytes { source in
+          if let dictionary { return unsafe dictionary.decompress(source, into: room, context) }
           let size = unsafe ZSTD_decompressDCtx(
             context, room.baseAddress, room.count, source.baseAddress, source.count)
           return ZSTD_isError(size) == 0 ? size : nil

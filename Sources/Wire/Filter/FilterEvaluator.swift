@@ -1,8 +1,8 @@
 /// Evaluates filters on batches, on one thread.
 package final class FilterEvaluator {
   let evaluation = FilterEvaluation()
-  private var decompressor = Decompressor()
-  private let compressor = Compressor()
+  let decompressor = Decompressor()
+  let compressor = Compressor()
 
   package init() {}
 
@@ -164,9 +164,8 @@ package final class FilterEvaluator {
   ///
   /// - Parameter seed: of the new batch's check.
   package func extract(
-    _ numbers: [ClosedRange<UInt64>], of bytes: ByteString, seed: UInt64
+    _ numbers: [ClosedRange<UInt64>], of batch: Batch, seed: UInt64
   ) throws(FilterFailure) -> Batch? {
-    let batch = try FilterFailure.wrapping { () throws(WireDecodingError) in try Batch(startOf: bytes) }
     let columns = try columns(of: batch)
     let offsets = try columns.offsets()
     let rows = (0..<columns.count).filter { row in

@@ -10,7 +10,7 @@ package enum FilterFailure: Error, Hashable, Sendable {
   case cancelled
 
   /// Makes damage of what `body` finds wrong.
-  static func wrapping<Value>(_ body: () throws(WireDecodingError) -> Value) throws(FilterFailure) -> Value {
+  package static func wrapping<Value>(_ body: () throws(WireDecodingError) -> Value) throws(FilterFailure) -> Value {
     do { return try body() } catch { throw .damaged(error) }
   }
 }

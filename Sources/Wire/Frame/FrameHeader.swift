@@ -166,6 +166,7 @@ package enum FrameType: UInt8, Hashable, Sendable {
   case progress = 36
   case auth = 40
   case challenge = 41
+  case dictionary = 43
   case delete = 44
   case deleted = 46
   case authorized = 47
@@ -180,7 +181,7 @@ package enum FrameType: UInt8, Hashable, Sendable {
   /// Whether the frame concerns the connection alone, so that its id is 0.
   var concernsConnection: Bool {
     switch self {
-    case .hello, .welcome, .ping, .pong, .goAway, .challenge: true
+    case .hello, .welcome, .ping, .pong, .goAway, .challenge, .dictionary: true
     case .error, .append, .ack, .complete, .follow, .stream, .resolved, .batch, .skip, .live, .end, .credit, .cancel,
       .list, .listing, .stat, .status, .query, .result, .progress, .heads, .auth, .authorized, .delete, .deleted:
       false
@@ -192,7 +193,7 @@ package enum FrameType: UInt8, Hashable, Sendable {
     switch self {
     case .append, .complete, .follow, .list, .stat, .query, .auth, .delete: true
     case .hello, .welcome, .error, .ping, .pong, .goAway, .ack, .stream, .resolved, .batch, .skip, .live, .end, .credit,
-      .cancel, .listing, .status, .result, .progress, .heads, .challenge, .authorized, .deleted:
+      .cancel, .listing, .status, .result, .progress, .heads, .challenge, .authorized, .deleted, .dictionary:
       false
     }
   }

@@ -2,14 +2,25 @@
 package struct Hello: Hashable, Sendable {
   static let magic: UInt32 = 0x5347_4F4C  // "LOGS", little-endian
 
+  /// What a client does that not every client does. Unknown bits are ignored.
+  package struct Features: OptionSet, Hashable, Sendable {
+    package let rawValue: UInt64
+    package init(rawValue: UInt64) { self.rawValue = rawValue }
+
+    /// It reads batches with dictionaries.
+    package static let dictionaries = Features(rawValue: 1 << 0)
+    /// It answers CHALLENGE.
+    package static let challenges = Features(rawValue: 1 << 2)
+  }
+
   package var versions: ClosedRange<UInt8>
-  package var features: UInt64
+  package var features: Features
   package var frameByteCountMax: UInt32
   package var client: String
   package var token: String
 
   package init(
-    versions: ClosedRange<UInt8> = 1...1, features: UInt64 = 0, frameByteCountMax: UInt32, client: String,
+    versions: ClosedRange<UInt8> = 1...1, features: Features = [], frameByteCountMax: UInt32, client: String,
     token: String = ""
   ) {
     self.versions = versions
@@ -24,7 +35,7 @@ package struct Hello: Hashable, Sendable {
     writer.append(versions.lowerBound)
     writer.append(versions.upperBound)
     writer.append(zeros: 2)
-    writer.append(u64: features)
+    writer.append(u64: features.rawValue)
     writer.append(u32: frameByteCountMax)
     writer.append(zeros: 4)
     writer.append(text: client, limit: Limits.clientNameByteCountMax)
@@ -41,7 +52,7 @@ package struct Hello: Hashable, Sendable {
     }
     versions = lowest...highest
     try reader.zeros(2)
-    features = try reader.u64()
+    features = Features(rawValue: try reader.u64())
     frameByteCountMax = try Self.frameLimit(from: &reader)
     try reader.zeros(4)
     client = try reader.text(limit: Limits.clientNameByteCountMax)

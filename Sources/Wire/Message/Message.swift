@@ -31,6 +31,7 @@ package enum Message: Sendable {
   case challenge(Challenge)
   case delete(DeleteRequest)
   case deleted(DeletionSummary)
+  case dictionary(BatchDictionary)
 }
 
 /// A frame ready to be sent: the head, and the batches that follow it on the wire, whose bytes are shared.
@@ -75,6 +76,7 @@ extension Message {
     case .challenge: .challenge
     case .delete: .delete
     case .deleted: .deleted
+    case .dictionary: .dictionary
     }
   }
 
@@ -117,6 +119,7 @@ extension Message {
     case .challenge(let challenge): challenge.encode(into: &writer)
     case .delete(let request): request.encode(into: &writer)
     case .deleted(let summary): summary.encode(into: &writer)
+    case .dictionary(let dictionary): dictionary.encode(into: &writer)
     }
     FrameHeader.end(batchByteCount: batches.count, of: &writer)
     return OutgoingFrame(head: writer.finish(), batches: batches)
@@ -153,7 +156,7 @@ extension Message {
     case .query: return .query(try Query(decoding: control))
     case .delete: return .delete(try DeleteRequest(decoding: control))
     case .hello, .welcome, .ping, .pong, .ack, .resolved, .batch, .skip, .live, .end, .credit, .cancel, .stat, .status,
-      .result, .progress, .heads, .auth, .authorized, .challenge, .deleted:
+      .result, .progress, .heads, .auth, .authorized, .challenge, .deleted, .dictionary:
       var reader = ByteReader(control)
       let message: Message
       do { message = try plain(frame, &reader) } catch { throw Refusal(.protocolViolation, error.description) }
@@ -195,6 +198,7 @@ extension Message {
     case .authorized: return .authorized
     case .challenge: return .challenge(try Challenge(from: &reader))
     case .deleted: return .deleted(try DeletionSummary(from: &reader))
+    case .dictionary: return .dictionary(try BatchDictionary(from: &reader))
     case .error, .goAway, .append, .complete, .follow, .stream, .list, .listing, .query, .delete:
       preconditionFailure("messages with names or extensions are decoded by their own initializers")
     }

@@ -21,12 +21,6 @@ package struct Challenge: Hashable, Sendable {
   }
 }
 
-extension Hello {
-  /// The bit of `features` that says that the client answers CHALLENGE.
-  package static let renewalFeature: UInt64 = 1 << 2
-  package var takesChallenges: Bool { features & Self.renewalFeature != 0 }
-}
-
 extension Welcome {
   /// The bit of `features` that says that the server takes AUTH.
   package static let renewalFeature: UInt64 = 1 << 2

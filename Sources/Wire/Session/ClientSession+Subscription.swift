@@ -28,3 +28,13 @@ extension ClientSession {
     }
   }
 }
+
+extension BatchRange {
+  /// How many entries of these batches may have numbers in the range: all of them, unless a sparse batch is cut.
+  func entryCountMax(of batches: [Batch]) -> UInt64 {
+    batches.reduce(0) { sum, batch in
+      let header = batch.header
+      return sum + min(UInt64(header.count), min(to, header.lastSequence) - max(from, header.firstSequence) + 1)
+    }
+  }
+}

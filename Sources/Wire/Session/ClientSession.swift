@@ -19,6 +19,8 @@ package struct ClientSession: ~Copyable {
   private var subscriptions: [UInt32: Subscription] = [:]
   private var requests: Set<UInt32> = []
   private var queries: [UInt32: ResultTerms] = [:]
+  /// The dictionaries that came last, the newest at the end.
+  private var dictionaries: [BatchDictionary] = []
   /// The AUTH that has no answer yet.
   private var renewal: UInt32?
   /// GOAWAY came: requests in flight are answered, new ones are not accepted.
@@ -42,11 +44,13 @@ package struct ClientSession: ~Copyable {
 
   /// The first frame of a connection.
   ///
-  /// - Parameter takesChallenges: whether there will be another token when the server asks for one.
-  package static func hello(client: String, token: String, takesChallenges: Bool = false) -> OutgoingFrame {
+  /// - Parameter features: `challenges` if there will be another token when the server asks for one.
+  package static func hello(
+    client: String, token: String, features: Hello.Features = [.dictionaries]
+  ) -> OutgoingFrame {
     let hello = Hello(
-      versions: versions, features: takesChallenges ? Hello.renewalFeature : 0,
-      frameByteCountMax: UInt32(Limits.frameByteCountMax), client: client, token: token)
+      versions: versions, features: features, frameByteCountMax: UInt32(Limits.frameByteCountMax), client: client,
+      token: token)
     return Message.hello(hello).frame(id: 0)
   }
 }
@@ -254,6 +258,9 @@ extension ClientSession {
       isLeaving = true
       events.append(.goingAway(goAway))
     case .challenge(let challenge): events.append(.challenged(challenge))
+    case .dictionary(let dictionary):
+      if dictionaries.count == Limits.dictionaryCountMax { dictionaries.removeFirst() }
+      dictionaries.append(dictionary)
     case .authorized:
       guard settleRenewal(id) else { throw Self.unknown(id) }
       events.append(.authorized(id: id))
@@ -365,7 +372,8 @@ extension ClientSession {
       try check(heads, of: subscriptions[id])
       events.append(.heads(id: id, heads))
     case .hello, .welcome, .error, .ping, .pong, .goAway, .append, .ack, .complete, .follow, .end, .credit, .cancel,
-      .list, .listing, .stat, .status, .query, .result, .progress, .auth, .authorized, .challenge, .delete, .deleted:
+      .list, .listing, .stat, .status, .query, .result, .progress, .auth, .authorized, .challenge, .delete, .deleted,
+      .dictionary:
       preconditionFailure("only frames of a subscription come here")
     }
   }
@@ -447,15 +455,6 @@ extension ClientSession {
     }
   }
 
-  /// How many entries of these batches may have numbers in the range: all of them, unless a sparse batch is cut.
-  private static func entryCountMax(of batches: [Batch], _ range: BatchRange) -> UInt64 {
-    batches.reduce(0) { sum, batch in
-      let header = batch.header
-      let last = min(range.to, header.lastSequence)
-      return sum + min(UInt64(header.count), last - max(range.from, header.firstSequence) + 1)
-    }
-  }
-
   private static func gap(expected: UInt64, got: UInt64) -> Refusal {
     Refusal(.protocolViolation, "a gap: expected sequence number \(expected), received \(got)")
   }
@@ -467,7 +466,7 @@ extension ClientSession {
     let subscription = subscriptions[id]
     let track = try cover(range.from, range.to, handle: range.handle, of: subscription)
     let batches: [Batch]
-    do { batches = try Batch.run(run) } catch {
+    do { batches = try Batch.run(run) { id in dictionaries.last { $0.id == id } } } catch {
       if error.isUnsupported { return .failure(error) }
       throw Refusal(.protocolViolation, error.description)
     }
@@ -478,8 +477,8 @@ extension ClientSession {
       else {
         throw Refusal(.protocolViolation, "a batch is damaged or belongs to another stream: its check does not fit")
       }
-      if batch.header.codec == .zstdDictionary {
-        return .failure(WireDecodingError("the batch needs a dictionary", at: 41, isUnsupported: true))
+      guard batch.hasDictionary else {
+        throw Refusal(.protocolViolation, "a batch needs a dictionary that is not among the last ones")
       }
       if let next, batch.header.firstSequence != next {
         throw Self.gap(expected: next, got: batch.header.firstSequence)
@@ -490,7 +489,7 @@ extension ClientSession {
       first.header.lastSequence >= range.from, last.header.firstSequence <= range.to,
       last.header.lastSequence >= range.to
     else { throw Refusal(.protocolViolation, "the batches do not cover \(range.from) to \(range.to)") }
-    subscription?.terms.delivered(Self.entryCountMax(of: batches, range))
+    subscription?.terms.delivered(range.entryCountMax(of: batches))
     return .success(
       Delivery(handle: range.handle, from: range.from, to: range.to, batches: batches, byteCount: run.count))
   }

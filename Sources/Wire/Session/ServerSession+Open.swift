@@ -27,7 +27,9 @@ extension ServerSession {
     }
 
     private let welcome: Welcome
-    private let takesChallenges: Bool
+    private let features: Hello.Features
+    /// Those that the client keeps: the last ones sent.
+    private var dictionaries: [UInt64] = []
     private var decoder: FrameDecoder
     private var liveness: Liveness
     private var isDraining = false
@@ -44,9 +46,9 @@ extension ServerSession {
     private var renewal: UInt32?
     private var queries: Set<UInt32> = []
 
-    init(welcome: Welcome, takesChallenges: Bool, now: MonotonicTime) {
+    init(welcome: Welcome, features: Hello.Features, now: MonotonicTime) {
       self.welcome = welcome
-      self.takesChallenges = takesChallenges
+      self.features = features
       decoder = FrameDecoder(bodyByteCountMax: Int(welcome.frameByteCountMax))
       liveness = Liveness(heartbeatMilliseconds: UInt64(welcome.heartbeatMilliseconds), now: now)
     }
@@ -151,7 +153,7 @@ extension ServerSession.Open {
       }
       return refusal
     case .welcome, .goAway, .ack, .stream, .resolved, .batch, .skip, .live, .end, .listing, .status,
-      .result, .progress, .heads, .authorized, .challenge, .deleted:
+      .result, .progress, .heads, .authorized, .challenge, .deleted, .dictionary:
       throw Refusal(.protocolViolation, "a client does not send \(frame.type)")
     }
     return nil
@@ -302,7 +304,7 @@ extension ServerSession.Open {
 
   /// A server that stops takes no AUTH.
   func challenge(_ challenge: Challenge) -> OutgoingFrame? {
-    takesChallenges && !isDraining ? frame(.challenge(challenge)) : nil
+    features.contains(.challenges) && !isDraining ? frame(.challenge(challenge)) : nil
   }
 
   /// - Returns: whether the request was in flight.
@@ -321,6 +323,16 @@ extension ServerSession.Open {
   func creditLeft(_ id: UInt32) -> Int {
     guard let subscription = subscriptions[id], subscription.hasCredit else { return 0 }
     return Int(clamping: subscription.creditTotal - subscription.sent)
+  }
+
+  var takesDictionaries: Bool { features.contains(.dictionaries) }
+
+  /// - Returns: nil if the client has it.
+  func introduce(_ dictionary: BatchDictionary) -> OutgoingFrame? {
+    guard !dictionaries.contains(dictionary.id) else { return nil }
+    if dictionaries.count == Limits.dictionaryCountMax { dictionaries.removeFirst() }
+    dictionaries.append(dictionary.id)
+    return frame(.dictionary(dictionary))
   }
 
   func deliver(_ id: UInt32, _ range: BatchRange, batches: ByteString) -> OutgoingFrame? {

@@ -62,13 +62,13 @@ package struct ServerSession: ~Copyable {
 
   private struct Authorizing: ~Copyable {
     let deadline: MonotonicTime
-    let takesChallenges: Bool
+    let features: Hello.Features
     /// The bytes that came after HELLO.
     private(set) var held = ByteWriter(capacity: 0)
 
-    init(deadline: MonotonicTime, takesChallenges: Bool) {
+    init(deadline: MonotonicTime, features: Hello.Features) {
       self.deadline = deadline
-      self.takesChallenges = takesChallenges
+      self.features = features
     }
 
     mutating func hold(_ input: RawSpan) throws(Refusal) {
@@ -145,7 +145,7 @@ extension ServerSession {
           return []
         }
         let hello = try checked(frame)
-        var authorizing = Authorizing(deadline: handshake.deadline, takesChallenges: hello.takesChallenges)
+        var authorizing = Authorizing(deadline: handshake.deadline, features: hello.features)
         try authorizing.hold(input.extracting(offset...))
         state = .authorizing(authorizing)
         return [.authorize(client: hello.client, token: hello.token)]
@@ -179,7 +179,7 @@ extension ServerSession {
     }
     switch decision {
     case .accepted:
-      let open = Open(welcome: configuration.welcome, takesChallenges: authorizing.takesChallenges, now: now)
+      let open = Open(welcome: configuration.welcome, features: authorizing.features, now: now)
       state = .open(open)
       return [open.sendWelcome()] + received(open.receive(authorizing.held.span, now: now))
     case .refused(let refusal): return Self.end(refusal)
@@ -276,6 +276,12 @@ extension ServerSession {
   /// Stored bytes that may still be sent on a subscription. While any are left a batch may be sent, even if it exceeds
   /// them; all batches of a frame except the last must fit.
   package func creditLeft(_ id: UInt32) -> Int { open?.creditLeft(id) ?? 0 }
+
+  /// Whether the client reads batches with dictionaries.
+  package var takesDictionaries: Bool { open?.takesDictionaries ?? false }
+
+  /// A dictionary that the next delivery needs; nil if the client has it.
+  package mutating func introduce(_ dictionary: BatchDictionary) -> OutgoingFrame? { open?.introduce(dictionary) }
 
   /// A delivery; its stored bytes are taken from the credit.
   package mutating func deliver(_ id: UInt32, _ range: BatchRange, batches: ByteString) -> OutgoingFrame? {

@@ -162,7 +162,8 @@ final class VirtualClient {
     let token = checker.server.handedToken
     renewal = TokenRenewal(token)
     // Some know nothing of CHALLENGE.
-    send(ClientSession.hello(client: name, token: token, takesChallenges: !checker.server.tokenDice.chance(8)))
+    let takesChallenges = !checker.server.tokenDice.chance(8)
+    send(ClientSession.hello(client: name, token: token, features: takesChallenges ? [.challenges] : []))
     tick(link)
     linkMade(link)
   }

@@ -209,6 +209,13 @@ enum RandomValues {
       incarnation: Incarnation(random.next()), numbers: numbers, entryCount: entryCount ?? 0, byteCount: random.next())
   }
 
+  private static func dictionary(_ random: inout SeededGenerator) -> BatchDictionary {
+    let count = Int.random(in: Limits.dictionaryByteCountMin...2_000, using: &random)
+    do { return try BatchDictionary(content: ByteString(random.bytes(count))) } catch {
+      preconditionFailure("random bytes are a dictionary of raw content: \(error)")
+    }
+  }
+
   /// One message of each type.
   static func messages(_ random: inout SeededGenerator) -> [Message] {
     let lowest = UInt8.random(in: 1...255, using: &random)
@@ -220,7 +227,8 @@ enum RandomValues {
     return [
       .hello(
         Hello(
-          versions: lowest...UInt8.random(in: lowest...255, using: &random), features: random.next(),
+          versions: lowest...UInt8.random(in: lowest...255, using: &random),
+          features: Hello.Features(rawValue: random.next()),
           frameByteCountMax: UInt32.random(in: UInt32(Limits.frameByteCountMin) ... .max, using: &random),
           client: text(&random, limit: 255), token: text(&random, limit: 4096))),
       .welcome(Sample.welcome(heartbeat: UInt32.random(in: 0...UInt32.max, using: &random))),
@@ -280,6 +288,7 @@ enum RandomValues {
           stream: name(&random), incarnation: Incarnation(random.next()),
           numbers: random.chance(2) ? range.from...range.to : nil, isDryRun: random.chance(2))),
       .deleted(deletion(&random, random.chance(2) ? range.from...range.to : nil)),
+      .dictionary(dictionary(&random)),
       .auth(token: text(&random, limit: 4096)), .authorized,
       .challenge(Challenge(graceMilliseconds: count, text: text(&random, limit: 1024))),
     ]

@@ -1,0 +1,124 @@
+internal import LogsDisk
+internal import LogsWire
+
+/// The dictionaries that batches of a compacted segment refer to (`spec/storage.md`, section 3.12): at most one for a
+/// stream, stored twice, since without it nothing of the stream can be read.
+final class SegmentDictionaries {
+  static let tables = ["dictionaries", "dictionary_copies"]
+
+  static let schema = tables.map { table in
+    """
+    CREATE TABLE \(table)(
+      stream INTEGER PRIMARY KEY,
+      id INTEGER NOT NULL,
+      length INTEGER NOT NULL,
+      content BLOB NOT NULL
+    );
+    """
+  }.joined(separator: "\n")
+
+  /// A statement for each table.
+  private let lookups: [Lookup]
+  private let cache: DictionaryCache?
+  private var latest: (stream: Int64, dictionary: BatchDictionary?)?
+
+  /// - Returns: nil if the segment has no such table.
+  convenience init?(_ database: borrowing Database, _ cache: DictionaryCache? = nil) throws(SQLiteError) {
+    var lookups: [Lookup] = []
+    for table in Self.tables where try SegmentSchema.has(table, database) {
+      lookups.append(Lookup(try database.prepare(Self.text(table))))
+    }
+    self.init(lookups, cache)
+  }
+
+  /// - Returns: nil if the segment has no such table.
+  convenience init?(_ database: any SQLRunner) throws(SQLiteError) {
+    var lookups: [Lookup] = []
+    for table in Self.tables where try SegmentSchema.has(table, database) {
+      lookups.append(Lookup(try database.prepare(Self.text(table))))
+    }
+    self.init(lookups, nil)
+  }
+
+  private init?(_ lookups: [Lookup], _ cache: DictionaryCache?) {
+    if lookups.isEmpty { return nil }
+    self.lookups = lookups
+    self.cache = cache
+  }
+
+  private final class Lookup {
+    let statement: Statement
+    init(_ statement: consuming Statement) { self.statement = statement }
+  }
+
+  private static func text(_ table: String) -> String { "SELECT id, length, content FROM \(table) WHERE stream = ?1" }
+
+  /// The dictionary of a stream's batches; nil if there is none that is whole.
+  ///
+  /// - Throws: if that is not known, because the disk or the file's structure does not give it.
+  func dictionary(of stream: Int64) throws(SQLiteError) -> BatchDictionary? {
+    if let latest, latest.stream == stream { return latest.dictionary }
+    var failure: SQLiteError?
+    for lookup in lookups {
+      do throws(SQLiteError) {
+        guard let found = try Self.read(stream, lookup.statement, cache) else { continue }
+        latest = (stream, found)
+        return found
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
+    latest = (stream, nil)
+    return nil
+  }
+
+  private static func read(
+    _ stream: Int64, _ statement: borrowing Statement, _ cache: DictionaryCache?
+  ) throws(SQLiteError) -> BatchDictionary? {
+    defer { statement.reset() }
+    statement.bind(1, stream)
+    guard try statement.step() else { return nil }
+    let id = statement.bits(0)
+    if let known = cache?[id] { return known }
+    do throws(WireDecodingError) {
+      let length = Int(clamping: statement.integer(1))
+      let dictionary = try BatchDictionary(id, packed: statement.bytes(2), byteCount: length)
+      cache?.add(dictionary)
+      return dictionary
+    } catch {
+      // The other copy may be whole.
+      return nil
+    }
+  }
+
+  /// All that are there, whether they are whole or not, of each table: the streams that it names, and those of which it
+  /// has no whole one.
+  static func streams(
+    in table: String, _ database: borrowing Database
+  ) throws(SQLiteError) -> (all: Set<Int64>, damaged: Set<Int64>) {
+    let statement = try database.prepare("SELECT stream, id, length, content FROM \(table) ORDER BY stream")
+    var (all, damaged) = (Set<Int64>(), Set<Int64>())
+    while try statement.step() {
+      all.insert(statement.integer(0))
+      do throws(WireDecodingError) {
+        _ = try BatchDictionary(
+          statement.bits(1), packed: statement.bytes(3), byteCount: Int(clamping: statement.integer(2)))
+      } catch {
+        damaged.insert(statement.integer(0))
+      }
+    }
+    return (all, damaged)
+  }
+
+  /// Writes one into a table.
+  static func insert(
+    _ dictionary: BatchDictionary, of stream: Int64, into table: String, _ database: borrowing Database
+  ) throws(SQLiteError) {
+    let statement = try database.prepare("INSERT OR REPLACE INTO \(table) VALUES(?1, ?2, ?3, ?4)")
+    statement.bind(1, stream)
+    statement.bind(2, bits: dictionary.id)
+    statement.bind(3, Int64(dictionary.byteCount))
+    try statement.run(4, dictionary.packed)
+  }
+}
