@@ -38,8 +38,12 @@ enum StreamThinner {
   }
 
   /// Begins to delete some entries.
-  static func begin(_ stream: String, _ server: TestServer, _ random: inout Seeded) throws -> Deletion {
-    let first = UInt64.random(in: 1...2_000, using: &random)
+  ///
+  /// - Parameter last: the highest number that they begin at.
+  static func begin(
+    _ stream: String, _ server: TestServer, _ random: inout Seeded, upTo last: UInt64 = 2_000
+  ) throws -> Deletion {
+    let first = UInt64.random(in: 1...last, using: &random)
     let numbers = first...first + UInt64.random(in: 0...400, using: &random)
     let words = ["--from-seq", "\(numbers.lowerBound)", "--to-seq", "\(numbers.upperBound)", "--yes", "-o", "json"]
     let process = try server.start(["delete", stream] + words, via: server.ownerURL)
