@@ -124,6 +124,8 @@ import Testing
         }
       }
       if count < order.count {
+        // It is neither the old one nor the new one.
+        #expect(throws: StoreError.self) { try CheckTests.findings(path) }
         #expect(throws: StoreError.self) { try StoreRepair(directory: path, isDryRun: true, keepsDamaged: true) }
       }
       let (store, _) = try Self.restored(place, clock)
@@ -220,6 +222,54 @@ import Testing
       try StoreRestore(of: directory.path + "/backup", to: place.data).run(keepsIncarnations: false)
     }
     #expect(place.names("data") == ["lock"])
+  }
+
+  @Test func `a kept file that has changed is noticed and copied anew`() throws {
+    let directory = TestDirectory()
+    _ = try CheckTests.make(directory, TestClock())
+    try Self.backup(directory)
+    let file = "backup/segments/0000000001.db"
+    let whole = directory.contents(file)
+    var content = whole
+    content[content.count / 2] ^= 1
+    func backUp(readsKept: Bool = false) throws -> StoreBackup.Summary {
+      var backup = try StoreBackup(
+        of: directory.data, to: directory.path + "/backup", usesLinks: false, readsKept: readsKept)
+      return try backup.run()
+    }
+    for changed in [content, Array(content.prefix(1_000))] {
+      directory.write(file, changed)
+      #expect(try backUp().replaced == [1])
+      #expect(directory.contents(file) == whole)
+      #expect(try backUp().replaced == [])
+    }
+    // A disk that loses bits leaves the times as they are: only reading finds that.
+    let path = directory.path + "/" + file
+    let times = try FileManager.default.attributesOfItem(atPath: path)[.modificationDate]
+    directory.write(file, content)
+    try FileManager.default.setAttributes([.modificationDate: try #require(times)], ofItemAtPath: path)
+    #expect(try backUp().replaced == [])
+    #expect(directory.contents(file) == content)
+    #expect(try backUp(readsKept: true).replaced == [1])
+    #expect(directory.contents(file) == whole)
+    // A new time alone is no change, and what was removed on purpose is only copied.
+    directory.write(file, whole)
+    #expect(try backUp().replaced == [])
+    directory.remove(file)
+    #expect(try backUp().replaced == [] && directory.contents(file) == whole)
+    #expect(try CheckTests.findings(directory.path + "/backup") == [])
+  }
+
+  @Test func `what retention removes meanwhile is not said to be lost`() throws {
+    let directory = TestDirectory()
+    _ = try CheckTests.make(directory, TestClock())
+    try Self.backup(directory)
+    // It is still listed, and cannot be opened any more.
+    directory.write("data/segments/0000000001.db", [])
+    try PartialDamageTests.change(directory, "UPDATE segment SET trimmed_below = 2", file: "0000000003.db")
+    let summary = try Self.backup(directory)
+    #expect(summary.kept == [] && summary.missing == [] && summary.removedSegmentCount == 1)
+    #expect(directory.names("backup/segments") == ["0000000002.db", "0000000003.db"])
   }
 
   @Test func `places that are none for a backup or a restore are refused`() throws {

@@ -9,7 +9,7 @@ struct BackupCommand {
   static let help = """
     logsd backup - copy a data directory, also while its server runs
 
-    usage: logsd backup DIR BACKUP [--link]
+    usage: logsd backup DIR BACKUP [--link] [--verify]
 
     BACKUP is made, or brought up to date: only segments that are new or have
     changed are copied, and those that retention has removed go. It shows one
@@ -33,6 +33,10 @@ struct BackupCommand {
       "link",
       help: "where both are on one file system, sealed segments become further names of the same files: no space, no "
         + "time, and no help against a damaged disk"),
+    Option(
+      "verify",
+      help: "read everything that stays in BACKUP, and copy anew what is not as it was; otherwise only what has "
+        + "another size, or was written to since"),
     Option("help", ["h"], help: "this page"),
   ]
 
@@ -42,7 +46,8 @@ struct BackupCommand {
       guard let arguments = try MaintenanceRun.arguments(words, options, "backup", help) else { return 0 }
       let directories = try MaintenanceRun.operands(arguments, ["DIR", "BACKUP"], "backup")
       do throws(StoreError) {
-        var backup = try StoreBackup(of: directories[0], to: directories[1], usesLinks: arguments.has("link"))
+        var backup = try StoreBackup(
+          of: directories[0], to: directories[1], usesLinks: arguments.has("link"), readsKept: arguments.has("verify"))
         let summary = try backup.run()
         let (size, copied) = (
           ByteSize.rounded(UInt64(summary.byteCount)), ByteSize.rounded(UInt64(summary.copiedByteCount))
@@ -55,13 +60,20 @@ struct BackupCommand {
             \(size); \(summary.copiedSegmentCount) new or changed (\(copied) copied), \
             \(summary.removedSegmentCount) removed
             """), to: STDOUT_FILENO)
-        guard summary.missing.isEmpty, summary.kept.isEmpty else {
+        guard summary.missing.isEmpty, summary.kept.isEmpty, summary.replaced.isEmpty else {
           let (missing, kept) = (Self.list(summary.missing), Self.list(summary.kept))
+          let changed =
+            summary.replaced.isEmpty
+            ? ""
+            : """
+            ; in \(directories[1]) files had changed since they were made, and are copied anew: segment \
+            \(Self.list(summary.replaced)), look at its disk
+            """
           let lacks = missing.isEmpty ? "" : ", but lacks what \(directories[0]) lacks: segment \(missing)"
           let keeps =
             kept.isEmpty ? "" : "; it keeps from before what \(directories[0]) has lost: segment \(kept)"
           throw StoreError(
-            .missingSegment, "the backup is made\(lacks)\(keeps); see logsd check \(directories[0])")
+            .missingSegment, "the backup is made\(lacks)\(keeps)\(changed); see logsd check \(directories[0])")
         }
         return 0
       } catch {

@@ -75,7 +75,7 @@ struct CheckCommand {
     let isBackup = try BackupCheck.isBackup(directory)
     let advice =
       isBackup
-      ? "Remove the files that are named and make the backup again: what is gone is copied anew"
+      ? "Make the backup again with --verify: files that are not what was backed up are copied anew"
       : """
       Restore \(directory) from a backup (logsd restore), or see what can be saved with: logsd repair \(directory) \
       --dry-run

@@ -36,8 +36,12 @@ package enum BackupCheck {
       return [Finding(.damage, BackupManifest.name, "it is damaged")]
     }
     if try isBegun(directory) {
-      let text = "a backup was interrupted while it took its place: logsd backup or logsd restore complete it"
-      return [Finding(.note, BackupDirectory.nextName, text)]
+      throw StoreError(
+        .notAStore,
+        """
+        in \(directory) a backup was interrupted while it took its place; complete it with logsd backup or logsd \
+        restore, and check it then
+        """)
     }
     guard let manifest else { return [] }
     if try isUsed(directory) {

@@ -96,6 +96,17 @@ struct BackupDirectory {
     return manifest
   }
 
+  /// Whether a file of the backup is there as it was. Without reading it that is seen by its size, and by the times of
+  /// the files: one that was written to after the manifest is read.
+  func has(_ name: String, _ file: BackupManifest.File, isRead: Bool) throws(FileError) -> Bool {
+    let found = "\(path)/\(name)"
+    guard let stamp = try files.stamp(found), stamp.byteCount == file.digest.byteCount else { return false }
+    let made = try files.stamp(manifestPath)?.modified ?? .min
+    if stamp.modified <= made, !isRead { return true }
+    // What cannot be read is not there.
+    do throws(FileError) { return try files.digest(found) == file.digest } catch { return false }
+  }
+
   // MARK: the next backup
 
   /// Makes room for it. Segments that an interrupted attempt has copied stay.

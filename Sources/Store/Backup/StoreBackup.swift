@@ -19,6 +19,8 @@ package struct StoreBackup {
     package var missing: [Int64] = []
     /// Files that the data directory has lost, or that cannot be read there: the backup has them from before.
     package var kept: [Int64] = []
+    /// Segments whose files in the backup were not any more what was backed up: they are copied anew.
+    package var replaced: [Int64] = []
     /// When it was, ns since 1970.
     package var madeAt: Int64 = 0
   }
@@ -26,6 +28,7 @@ package struct StoreBackup {
   private let source: StorePaths
   private let target: BackupDirectory
   private let usesLinks: Bool
+  private let readsKept: Bool
   private let files = PosixFileSystem()
   private let old: BackupManifest?
   private var survey: DirectorySurvey
@@ -37,11 +40,14 @@ package struct StoreBackup {
   private var manifest: BackupManifest
   private var summary = Summary()
 
-  /// - Parameter usesLinks: whether sealed segments become further names of the same files, where they can.
+  /// - Parameters:
+  ///   - usesLinks: whether sealed segments become further names of the same files, where they can.
+  ///   - readsKept: whether all that stays in the backup is compared with its checksum, not only what looks changed.
   /// - Throws: also if the server does not get what it has acknowledged into its segments.
-  package init(of directory: String, to path: String, usesLinks: Bool) throws(StoreError) {
+  package init(of directory: String, to path: String, usesLinks: Bool, readsKept: Bool = false) throws(StoreError) {
     source = StorePaths(directory: directory)
     self.usesLinks = usesLinks
+    self.readsKept = readsKept
     var survey = try DirectorySurvey(directory)
     guard survey.storeFile != nil else {
       throw StoreError(
@@ -71,7 +77,11 @@ package struct StoreBackup {
       throw StoreError(.notAStore, "\(path) is a backup of another store, \(old.store); name another directory")
     }
     if lock == nil {
-      guard try StoreView(directory: directory).awaitJournal() else {
+      let view = try StoreView(directory: directory)
+      guard try view.awaitJournal() else {
+        if try !view.isInUse() {
+          throw StoreError(.locked, "\(directory) was just being closed by a server; try again")
+        }
         throw StoreError(
           .busy,
           "the server of \(directory) does not get what it has acknowledged into its segments; its log may say why")
@@ -93,6 +103,9 @@ package struct StoreBackup {
     for number in 1..<manifest.newest where number >= trimmedBelow {
       if manifest.files[DirectorySurvey.name(number)] == nil, try !keepsOld(number) { summary.missing.append(number) }
     }
+    // What retention removes while it is looked at is neither lost nor missed.
+    summary.kept.removeAll { $0 < trimmedBelow }
+    summary.replaced.removeAll { $0 < trimmedBelow }
     let segments = Set(manifest.segments)
     summary.segmentCount = segments.count
     summary.removedSegmentCount = (old?.segments ?? []).count { !segments.contains($0) }
@@ -103,14 +116,15 @@ package struct StoreBackup {
   }
 
   private var trimmedBelow: Int64 = 1
+  /// What the newest segment says of the journal.
+  private var anchor: JournalAnchor?
 
   /// Whether the backup before has what the data directory has lost: then it stays.
   private mutating func keepsOld(_ number: Int64) throws(StoreError) -> Bool {
     let name = DirectorySurvey.name(number)
     guard let before = old?.files[name] else { return false }
-    let (files, target) = (files, target)
-    let isThere = try StoreError.of("look at") { () throws(FileError) in
-      try files.byteCount("\(target.path)/\(name)") == before.digest.byteCount
+    let isThere = try StoreError.of("look at") { [readsKept, target] () throws(FileError) in
+      try target.has(name, before, isRead: readsKept)
     }
     guard isThere else { return false }
     for file in [name, "\(name)-wal"] { manifest.files[file] = old?.files[file] }
@@ -155,14 +169,18 @@ package struct StoreBackup {
     // A good copy is not replaced by what is none.
     if old?.files[name] != nil, !isReadable(number), try keepsOld(number) { return }
     let staged = "\(target.next.directory)/\(name)"
-    let (files, usesLinks, target, old) = (files, usesLinks, target, old)
+    let (files, usesLinks, readsKept, target, old) = (files, usesLinks, readsKept, target, old)
     var summary = summary
     let file = try StoreError.of("copy") { () throws(FileError) -> BackupManifest.File? in
       // One that retention has removed meanwhile is not needed.
       guard let stamp = try files.stamp(path) else { return nil }
       if let before = old?.files[name] {
-        let isThere = try files.byteCount("\(target.path)/\(name)") == before.digest.byteCount
+        let isThere = try target.has(name, before, isRead: readsKept)
         let isSame = isThere && before.source == stamp
+        // One that somebody has removed is meant to be copied anew.
+        if !isThere, before.source == stamp, try files.byteCount("\(target.path)/\(name)") != nil {
+          summary.replaced.append(number)
+        }
         var isEqual = isSame
         // The data directory has been moved or restored: the same content in another file.
         if isThere, !isSame, before.digest.byteCount == stamp.byteCount {
@@ -241,6 +259,7 @@ package struct StoreBackup {
       let name = DirectorySurvey.name(snapshot.number)
       try copy(snapshot.file.database, name)
       manifest.newest = snapshot.number
+      anchor = snapshot.anchor
       manifest.madeAt = now
       trimmedBelow = content.trimmedBelow
     } catch {
@@ -321,12 +340,11 @@ package struct StoreBackup {
     var store = StoreFile(id: store.id, newest: manifest.newest, isClean: false)
     store.identity = FileIdentity(inode: 0, birth: 0)
     try write("store", Array(store.text.utf8), files)
-    let names = needsJournal ? ["journal"] : []
-    for name in names {
-      let path = "\(source.directory)/\(name)"
-      if let content = try StoreError.of("read", { [files] () throws(FileError) in try files.read(path) }) {
-        try write(name, content, files)
+    if needsJournal {
+      let content = try StoreError.of("read") { [files, source, anchor] () throws(FileError) in
+        try JournalCheck.content(source, files, anchor)
       }
+      if let content { try write("journal", content, files) }
     }
     let tokens = PosixFileSystem(readableBy: .nobody)
     let path = "\(source.directory)/tokens"
