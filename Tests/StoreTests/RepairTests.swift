@@ -73,7 +73,7 @@ import Testing
       ("0000000002.db", "UPDATE block_groups SET min_time = min_time - 1", 0, false),
       ("0000000002.db", "DELETE FROM streams", 0, false),
       ("0000000002.db", "UPDATE streams SET next = next + 1 WHERE name = 'web'", 0, false),
-      ("0000000002.db", "UPDATE runs SET stream = 77 WHERE id = 3", 2, false),
+      ("0000000002.db", "UPDATE runs SET stream = 77 WHERE id = 3", 0, false),
       ("0000000002.db", "UPDATE runs SET first_seq = first_seq + 100 WHERE id = 3", 0, false),
       ("0000000002.db", "UPDATE runs SET count = 9, max_time = 0 WHERE id = 3", 0, false),
       ("0000000002.db", "UPDATE segment SET number = 9", 0, false),

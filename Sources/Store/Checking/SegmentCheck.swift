@@ -31,6 +31,13 @@ struct SegmentCheck {
 
   private var file: String { DirectorySurvey.name(number) }
 
+  /// No server can store anything in a sealed segment. A repair that was interrupted may leave one as the newest.
+  static func sealedNewest(_ number: Int64, _ database: borrowing Database) throws(SQLiteError) -> Finding? {
+    guard try SegmentSchema.has(SegmentSchema.finalIndex, database) else { return nil }
+    return Finding(
+      .damage, DirectorySurvey.name(number), "it is sealed, but is the newest: the segment that follows it is missing")
+  }
+
   /// - Throws: what is no damage: another program has it locked, or it is of a newer version.
   func run(_ database: borrowing Database) throws(StoreError) -> Result {
     var result = Result()

@@ -26,27 +26,23 @@ struct KnownStreams {
     for (id, info) in content.streams {
       streams[id] = Stream(info: info, incarnations: [info.incarnation], names: [info.name])
     }
-    for number in survey.numbers.reversed() {
+    for number in Set(survey.numbers + [survey.newest]).sorted(by: >) where number > 0 {
       do throws(SQLiteError) {
         try add(try survey.open(number).database)
+        // Otherwise what it says of streams is looked for in its pages.
+        if try Self.isWhole(try survey.open(number).database) { continue }
       } catch {
-        // What it would say of streams is lost with it.
-        continue
+        // It is looked for then, too.
+      }
+      PageScan.forEach(ofSegment: survey.paths.segment(number), survey.files) { scan in
+        scan.forEachStream { stream, state in if state != .deleted { note(stream) } }
       }
     }
     for id in streams.keys.sorted() where streams[id]?.names.count ?? 0 > 1 { resolve(id, survey) }
   }
 
   private mutating func add(_ database: borrowing Database) throws(SQLiteError) {
-    for stream in Self.streams(in: database) {
-      if var known = streams[stream.id] {
-        if !known.incarnations.contains(stream.incarnation) { known.incarnations.append(stream.incarnation) }
-        if !known.names.contains(stream.name) { known.names.append(stream.name) }
-        streams[stream.id] = known
-      } else {
-        add(stream)
-      }
-    }
+    for stream in Self.streams(in: database) { note(stream) }
     let former = try database.prepare("SELECT stream, incarnation FROM former_incarnations")
     while try former.step() {
       let incarnation = Incarnation(former.bits(1))
@@ -54,6 +50,21 @@ struct KnownStreams {
         streams[former.integer(0)]?.incarnations.append(incarnation)
       }
     }
+  }
+
+  /// Whether what a segment says of streams can be read, all of it.
+  static func isWhole(_ database: borrowing Database) throws(SQLiteError) -> Bool {
+    try database.text("PRAGMA integrity_check(streams)") == "ok"
+  }
+
+  /// Takes what a segment says of a stream.
+  private mutating func note(_ stream: StreamInfo) {
+    guard var known = streams[stream.id] else { return add(stream) }
+    if !known.incarnations.contains(stream.incarnation) { known.incarnations.append(stream.incarnation) }
+    if !known.names.contains(stream.name) { known.names.append(stream.name) }
+    // It stays so.
+    if stream.isSealed, stream.name == known.info.name { known.info.isSealed = true }
+    streams[stream.id] = known
   }
 
   /// Takes the name under which its batches pass their check.
@@ -107,4 +118,7 @@ struct KnownStreams {
   }
 
   subscript(id: Int64) -> Stream? { streams[id] }
+
+  /// Whether a stream that is not known may be one whose row is lost, and not one that was deleted.
+  func mayBeLost(_ id: Int64) -> Bool { streams[id] == nil && id >= firstUnknown && !deleted.contains(id) }
 }

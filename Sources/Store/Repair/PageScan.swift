@@ -1,6 +1,7 @@
+internal import LogsSystem
 internal import LogsWire
 
-/// Finds the rows of `runs` in the pages of a database file, without the trees that lead to them
+/// Finds the rows of `runs` and `streams` in the pages of a database file, without the trees that lead to them
 /// (https://www.sqlite.org/fileformat.html, 1.6 and 2.1): a damaged page costs what is on it, and nothing behind it.
 ///
 /// What it finds may be anything: only batches that pass their checks count.
@@ -20,6 +21,7 @@ struct PageScan {
   private var pageCount: Int { file.count / pageByteCount }
   /// Of `runs`: `id`, which is empty here, and those of `SegmentRow`.
   private static let columnCount = 12
+  private static let streamColumnCount = 8
   private static let pageByteCounts = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536]
 
   /// The pages of a file, in each size that they may have: mostly the file says one.
@@ -36,21 +38,61 @@ struct PageScan {
     self.pageByteCount = pageByteCount
   }
 
+  /// Calls `body` with the pages of a segment's file, then as they are with those of its WAL, if it has one: those that
+  /// are whole, then all.
+  ///
+  /// What the disk does not give is lost.
+  static func forEach<Failure>(
+    ofSegment path: String, _ files: PosixFileSystem, _ body: (PageScan) throws(Failure) -> Void
+  ) throws(Failure) {
+    func read(_ path: String) -> [UInt8] {
+      do throws(FileError) { return try files.read(path) ?? [] } catch { return [] }
+    }
+    let file = read(path)
+    for scan in scans(file) { try body(scan) }
+    guard let log = WALPages(read("\(path)-wal")) else { return }
+    for isWholeOnly in [true, false] {
+      for scan in scans(log.applied(to: file, isWholeOnly: isWholeOnly)) { try body(scan) }
+    }
+  }
+
+  /// Calls `visit` with the rows of `runs`.
   func forEachRow(_ visit: (Row) -> Void) {
+    forEachCell { start, page in if let row = row(at: start, page) { visit(row) } }
+  }
+
+  /// Calls `visit` with the rows of `streams`: what they say proves itself by batches.
+  func forEachStream(_ visit: (StreamInfo, SegmentSchema.StreamState) -> Void) {
+    forEachCell { start, page in
+      guard let (info, state) = stream(at: start, page) else { return }
+      visit(info, state)
+    }
+  }
+
+  /// Calls `visit` with where the cells of tables begin, and their page.
+  private func forEachCell(_ visit: (Int, Int) -> Void) {
     for page in 1...max(pageCount, 1) where page <= pageCount {
       let start = (page - 1) * pageByteCount
       let header = start + (page == 1 ? 100 : 0)
       guard file[header] == Self.tableLeaf else { continue }
-      for index in 0..<min(integer(header + 3, 2), pageByteCount / 4) {
+      for index in 0..<cellCountMax(start, header) {
         let pointer = header + 8 + 2 * index
         guard pointer + 2 <= start + pageByteCount else { break }
         let cell = integer(pointer, 2)
-        if cell >= 8, cell < pageByteCount - 4, let row = row(at: start + cell, page) { visit(row) }
+        if cell >= 8, cell < pageByteCount - 4 { visit(start + cell, page) }
       }
     }
   }
 
   private static let tableLeaf: UInt8 = 0x0d
+
+  /// How many cells a page may have: as many as it says, or as there is room for before the content, should what it says
+  /// be damaged.
+  private func cellCountMax(_ page: Int, _ header: Int) -> Int {
+    let content = integer(header + 5, 2)
+    let room = (content == 0 ? Self.pageByteCounts[Self.pageByteCounts.count - 1] : content) - (header - page) - 8
+    return min(max(integer(header + 3, 2), room / 2), pageByteCount / 4)
+  }
 
   /// A big-endian number.
   private func integer(_ offset: Int, _ byteCount: Int) -> Int {
@@ -72,13 +114,19 @@ struct PageScan {
   }
 
   private func row(at start: Int, _ page: Int) -> Row? {
-    let end = page * pageByteCount
+    guard let cell = cell(at: start, page) else { return nil }
+    let (payload, pages) = payload(at: cell.content, cell.length, page)
+    return Self.row(payload, cell.length, pages, pageByteCount)
+  }
+
+  /// The length of what a cell holds, its row's number, and where the content begins.
+  private func cell(at start: Int, _ page: Int) -> (length: Int, id: Int64, content: Int)? {
     var offset = start
-    let cell = file[..<end]
-    guard let length = Self.varint(cell, &offset), Self.varint(cell, &offset) != nil, length <= UInt64(file.count)
+    let bytes = file[..<(page * pageByteCount)]
+    guard let length = Self.varint(bytes, &offset), let id = Self.varint(bytes, &offset),
+      length <= UInt64(file.count)
     else { return nil }
-    let (payload, pages) = payload(at: offset, Int(length), page)
-    return Self.row(payload, Int(length), pages, pageByteCount)
+    return (Int(length), Int64(bitPattern: id), offset)
   }
 
   /// What a cell holds, as far as its chain of pages can be followed.
@@ -108,47 +156,73 @@ struct PageScan {
     return (bytes, pages)
   }
 
-  private static func row(_ payload: [UInt8], _ length: Int, _ pages: [Int], _ pageByteCount: Int) -> Row? {
+  /// A column of a record: SQLite's type, and where its value is.
+  private struct Column {
+    var type: UInt64
+    var place: Range<Int>
+
+    var isText: Bool { type >= 13 && type % 2 == 1 }
+    var isBlob: Bool { type >= 12 && type % 2 == 0 }
+
+    /// Nil if it is none, or is not there.
+    func integer(_ payload: [UInt8]) -> Int64? {
+      if type == 8 || type == 9 { return Int64(type - 8) }
+      guard (1...6).contains(type), place.upperBound <= payload.count else { return nil }
+      let bytes = payload[place]
+      // Its sign is that of the first byte.
+      return bytes.reduce(Int64(Int8(bitPattern: bytes[place.lowerBound])) >> 8) { $0 << 8 | Int64($1) }
+    }
+  }
+
+  /// The columns of a record of that length; nil if it has not that many, or its first is no row's number.
+  private static func columns(_ payload: [UInt8], _ length: Int, count: Int) -> [Column]? {
     var offset = 0
     guard let headerByteCount = varint(payload[...], &offset), headerByteCount <= UInt64(payload.count) else {
       return nil
     }
-    var types: [UInt64] = []
-    while offset < Int(headerByteCount) {
-      guard let type = varint(payload[..<Int(headerByteCount)], &offset) else { return nil }
-      types.append(type)
-    }
-    guard types.count == columnCount, types[0] == 0 else { return nil }
+    var columns: [Column] = []
     var content = Int(headerByteCount)
-    var stream: Int64 = 0
-    var blobs: [Range<Int>] = []
-    for (column, type) in types.enumerated() {
+    while offset < Int(headerByteCount) {
+      guard let type = varint(payload[..<Int(headerByteCount)], &offset), columns.count < count else { return nil }
       let byteCount: Int
       switch type {
       case 0, 8, 9: byteCount = 0
       case 1...4: byteCount = Int(type)
       case 5: byteCount = 6
       case 6: byteCount = 8
-      case 12...UInt64(length) * 2 + 13 where type % 2 == 0: byteCount = Int(type - 12) / 2
+      case 12...UInt64(length) * 2 + 13: byteCount = Int(type - 12) / 2
       default: return nil
       }
-      if column == 1 {
-        guard content + byteCount <= payload.count else { return nil }
-        stream = type == 9 ? 1 : payload[content..<content + byteCount].reduce(0) { $0 << 8 | Int64($1) }
-      }
-      if column >= columnCount - 2 {
-        guard type >= 12 else { return nil }
-        blobs.append(content..<content + byteCount)
-      }
+      columns.append(Column(type: type, place: content..<content + byteCount))
       content += byteCount
     }
+    return columns.count == count && columns[0].type == 0 && content == length ? columns : nil
+  }
+
+  private static func row(_ payload: [UInt8], _ length: Int, _ pages: [Int], _ pageByteCount: Int) -> Row? {
+    guard let columns = columns(payload, length, count: columnCount), let stream = columns[1].integer(payload),
+      columns[columnCount - 2].isBlob, columns[columnCount - 1].isBlob
+    else { return nil }
+    let (producers, batches) = (columns[columnCount - 2].place, columns[columnCount - 1].place)
     // Only what comes last may lack its end.
-    guard content == length, blobs[0].upperBound <= payload.count, blobs[1].lowerBound < payload.count else {
-      return nil
-    }
+    guard producers.upperBound <= payload.count, batches.lowerBound < payload.count else { return nil }
     return Row(
-      stream: stream, producers: ByteString(Array(payload[blobs[0]])),
-      batches: ByteString(Array(payload[blobs[1].lowerBound..<min(blobs[1].upperBound, payload.count)])), pages: pages,
+      stream: stream, producers: ByteString(Array(payload[producers])),
+      batches: ByteString(Array(payload[batches.lowerBound..<min(batches.upperBound, payload.count)])), pages: pages,
       pageByteCount: pageByteCount)
+  }
+
+  private func stream(at start: Int, _ page: Int) -> (StreamInfo, SegmentSchema.StreamState)? {
+    guard let cell = cell(at: start, page), cell.id > 0, cell.length <= pageByteCount else { return nil }
+    let (payload, _) = payload(at: cell.content, cell.length, page)
+    guard payload.count == cell.length,
+      let columns = Self.columns(payload, cell.length, count: Self.streamColumnCount), columns[1].isText,
+      let incarnation = columns[2].integer(payload),
+      let state = columns[3].integer(payload).flatMap(SegmentSchema.StreamState.init)
+    else { return nil }
+    let info = StreamInfo(
+      id: cell.id, name: StreamName(stored: String(decoding: payload[columns[1].place], as: UTF8.self)),
+      incarnation: Incarnation(UInt64(bitPattern: incarnation)), isSealed: state == .sealed)
+    return (info, state)
   }
 }

@@ -20,6 +20,11 @@ final class SegmentSalvage {
   private(set) var received: [Int64: Int64] = [:]
   private(set) var incarnations: [Int64: Set<Incarnation>] = [:]
   private(set) var entryCount: UInt64 = 0
+  /// Batches as their producers sent them, of streams whose rows are lost: nothing proves their numbers.
+  private(set) var unproved: [Int64: NumberRanges] = [:]
+  /// How often a row's stream was looked for among all, by the one that it names.
+  private var searchCounts: [Int64: Int] = [:]
+  private static let searchCountMax = 64
 
   init(
     _ number: Int64, _ known: KnownStreams, to target: RepairedSegment?,
@@ -66,10 +71,9 @@ final class SegmentSalvage {
 
   /// Takes a row, or the batches of it that are whole and not there yet.
   func add(stream id: Int64, _ producers: ByteString, _ batches: ByteString) throws(SQLiteError) {
-    guard let stream = known[id] else { return }
-    let finder = finders[id] ?? WholeBatches(stream.info.name, stream.incarnations)
-    finders[id] = finder
-    let found = finder.find(in: batches)
+    guard let found = finder(of: id)?.find(in: batches), !found.batches.isEmpty else {
+      return try addMisplaced(id, producers, batches)
+    }
     let bounds = bounds(id)
     let new = found.batches.filter { batch in
       bounds.contains(batch.numbers.lowerBound) && bounds.contains(batch.numbers.upperBound)
@@ -94,6 +98,28 @@ final class SegmentSalvage {
       guard (1...UInt64(Limits.numberMax)).contains(sender.number) else { continue }
       try target?.add(record, of: sender.producer, on: id)
     }
+  }
+
+  private func finder(of id: Int64) -> WholeBatches? {
+    if let finder = finders[id] { return finder }
+    guard let stream = known[id] else { return nil }
+    let finder = WholeBatches(stream.info.name, stream.incarnations)
+    finders[id] = finder
+    return finder
+  }
+
+  /// Takes a row of which nothing is as it was stored for the stream that it names: that may be what is damaged.
+  private func addMisplaced(_ id: Int64, _ producers: ByteString, _ batches: ByteString) throws(SQLiteError) {
+    guard let batch = WholeBatches.first(in: batches) else { return }
+    if searchCounts[id, default: 0] < Self.searchCountMax {
+      searchCounts[id, default: 0] += 1
+      for other in known.streams.keys where other != id && finder(of: other)?.isSigner(of: batch) == true {
+        return try add(stream: other, producers, batches)
+      }
+    }
+    guard known.mayBeLost(id) else { return }
+    let numbers = batch.header.firstSequence...batch.header.lastSequence
+    if unproved[id]?.overlaps(numbers) != true { unproved[id, default: NumberRanges()].add(numbers) }
   }
 
   private func take(_ found: WholeBatches.Found, of id: Int64) {

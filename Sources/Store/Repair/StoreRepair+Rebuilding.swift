@@ -50,6 +50,13 @@ extension StoreRepair {
       throw StoreError(error, while: "make")
     }
     let (streams, lost) = streams(number, remains, ends, above, salvage, report)
+    for (id, numbers) in salvage.unproved.sorted(by: { $0.key < $1.key }) {
+      let text = """
+        \(numbers.ranges.map(RowCheck.words).joined(separator: ", ")) of a stream whose name and incarnation are lost \
+        (its id is \(id)) cannot be saved
+        """
+      report(Finding(.lost, DirectorySurvey.name(number), text))
+    }
     do throws(SQLiteError) { try target?.finish(streams, lost) } catch { throw StoreError(error, while: "make") }
     var made = Rebuilt(
       number: number, sourceNumber: source, beginnings: [:], heads: [:], entryCount: salvage.entryCount)
@@ -93,11 +100,7 @@ extension StoreRepair {
     } catch {
       guard error.isLoss || error.isFailedOpen else { throw error }
     }
-    let path = paths.segment(source)
-    let bytes: [UInt8]?
-    // What the disk does not give is lost.
-    do throws(FileError) { bytes = try files.read(path) } catch { bytes = nil }
-    for scan in PageScan.scans(bytes ?? []) { try salvage.add(scan) }
+    try PageScan.forEach(ofSegment: paths.segment(source), files) { scan throws(SQLiteError) in try salvage.add(scan) }
     for rows in journal {
       for row in rows.rows { try salvage.add(stream: row.stream, row.producers, row.batches) }
     }
@@ -106,7 +109,7 @@ extension StoreRepair {
   /// All whole records of the journal, in their order. What is in the segment already is taken once.
   private func journalRows() throws(StoreError) -> [GroupRows] {
     let content: [UInt8]?
-    do throws(FileError) { content = try files.read(paths.journal) } catch { content = nil }
+    do throws(FileError) { content = try JournalCheck.content(paths, files, anchor) } catch { content = nil }
     guard let content else { return [] }
     guard content.count > JournalFormat.headerByteCount, let header = journalHeader(content) else { return [] }
     let ring = unsafe content.span.bytes.extracting(droppingFirst: JournalFormat.headerByteCount)

@@ -66,6 +66,7 @@ package struct StoreRepair {
   private static func content(
     _ survey: DirectorySurvey
   ) throws(StoreError) -> (content: StoreContent, anchor: JournalAnchor?, isWhole: Bool) {
+    var anchor: JournalAnchor?
     do throws(SQLiteError) {
       let snapshot = try NewestSnapshot(survey)
       guard snapshot.identity.format <= SegmentSchema.format else {
@@ -74,7 +75,9 @@ package struct StoreRepair {
       if snapshot.identity.number == snapshot.number {
         var content = snapshot.content
         if !(1...snapshot.number).contains(content.trimmedBelow) { content.trimmedBelow = survey.numbers.first ?? 1 }
-        return (content, snapshot.anchor, true)
+        // A row that is lost from it would look like a stream that was deleted.
+        if try KnownStreams.isWhole(snapshot.file.database) { return (content, snapshot.anchor, true) }
+        anchor = snapshot.anchor
       }
     } catch {
       guard error.isLoss || error.isFailedOpen else {
@@ -89,7 +92,7 @@ package struct StoreRepair {
     for id in remains.deleted { content.streams[id] = nil }
     if let trimmedBelow = remains.trimmedBelow { content.trimmedBelow = trimmedBelow }
     content.nextStreamID = max(content.nextStreamID, remains.nextStreamID ?? 1)
-    return (content, nil, false)
+    return (content, anchor, false)
   }
 
   private static func storeID(_ survey: DirectorySurvey) -> InstanceID? {
@@ -125,6 +128,7 @@ package struct StoreRepair {
     let newest = survey.newest
     for number in stride(from: newest, through: max(content.trimmedBelow, 1), by: -1) {
       var result = try check(number, above)
+      if number == newest, let finding = sealedNewest() { result.findings.append(finding) }
       if number == newest, let anchor {
         result.findings += try JournalCheck(survey: survey, anchor: anchor, heads: result.heads).findings()
       }
@@ -145,6 +149,15 @@ package struct StoreRepair {
     summary.isStoreRebuilt = survey.storeFile == nil || isNewestRebuilt
     if !isDryRun, !summary.isNothingDamaged { try put(rebuilt, summary) }
     return summary
+  }
+
+  private func sealedNewest() -> Finding? {
+    do throws(SQLiteError) {
+      return try SegmentCheck.sealedNewest(survey.newest, survey.open(survey.newest).database)
+    } catch {
+      // It has been found damaged.
+      return nil
+    }
   }
 
   private func check(

@@ -9,6 +9,17 @@ struct WholeBatches {
     seeds = incarnations.map { (BatchHeader.serverSeed(stream: name, incarnation: $0), $0) }
   }
 
+  /// The first batch at the beginning of some bytes that passes its producer's check, whichever stream it is of.
+  static func first(in bytes: ByteString) -> Batch? {
+    let batch: Batch
+    do throws(WireDecodingError) { batch = try Batch(startOf: bytes) } catch { return nil }
+    let header = batch.header
+    let isPossible = header.span > 0 && header.firstSequence > 0 && header.lastSequence <= UInt64(Limits.numberMax)
+    return isPossible && batch.hasValidCheck ? batch : nil
+  }
+
+  func isSigner(of batch: Batch) -> Bool { seeds.contains { batch.hasValidServerCheck(seed: $0.seed) } }
+
   struct Found {
     var batch: Batch
     var incarnation: Incarnation
