@@ -1,3 +1,4 @@
+import Glibc
 import LogsDisk
 import LogsSystem
 import LogsWire
@@ -95,6 +96,36 @@ import Testing
     test.close()
   }
 
+  /// The change of a segment out of WAL mode goes through a rollback journal.
+  @Test func `what a crash leaves while a segment is sealed is no damage`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    _ = try Self.make(directory, clock)
+    let name = "segments/0000000002.db"
+    var content = directory.contents("data/" + name)
+    let page = Array(content[..<SegmentSchema.pageByteCount])
+    func bytes(_ numbers: Int...) -> [UInt8] {
+      numbers.flatMap { number in [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: number >> $0) } }
+    }
+    // https://www.sqlite.org/fileformat.html, 3: a header for one page, the page, and its checksum.
+    var journal: [UInt8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7]
+    journal += bytes(1, 7, content.count / page.count, 512, page.count)
+    journal += [UInt8](repeating: 0, count: 512 - journal.count)
+    let places = stride(from: page.count - 200, to: 0, by: -200)
+    journal += bytes(1) + page + bytes(places.reduce(7) { $0 + Int(page[$1]) })
+    try PosixFileSystem().write(directory.data + "/" + name + "-journal", journal)
+    // As it was before, and half done.
+    for version: UInt8 in [1, 2] {
+      (content[18], content[19]) = (version, version)
+      directory.write("data/" + name, content)
+      #expect(try Self.findings(directory.data) == [])
+      #expect(try RepairTests.repair(directory, isDryRun: true).summary.isNothingDamaged)
+    }
+    #expect(directory.contents("data/" + name + "-journal") == journal)
+    let test = try TestStore(directory, clock)
+    #expect(try test.readAll("web").texts == (1...30).map { "\($0)" })
+  }
+
   @Test func `a bit in a batch, a page of the index, marks and counts`() throws {
     for (sql, text) in [
       (Self.flip, "their check"),
@@ -137,10 +168,14 @@ import Testing
     #expect(try Self.damage(directory.data).map(\.text) == ["it cannot be read: it is not a segment"])
     directory.write("data/segments/0000000002.db", second)
     #expect(try Self.findings(directory.data) == [])
-    var store = directory.contents("data/store")
-    store[20] ^= 1
-    directory.write("data/store", store)
-    #expect(try Self.damage(directory.data).map(\.file) == ["store"])
+    let store = directory.contents("data/store")
+    // The last one makes another format of it.
+    for place in [20, 11] {
+      var damaged = store
+      damaged[place] ^= 2
+      directory.write("data/store", damaged)
+      #expect(try Self.damage(directory.data).map(\.file) == ["store"])
+    }
   }
 
   @Test func `a journal that the next start needs`() throws {
@@ -152,7 +187,14 @@ import Testing
     let copy = directory.copy()
     test.close()
     #expect(try Self.damage(copy.data) == [])
-    copy.remove("data/journal")
+    // A crash before a new one gets its name.
+    let journal = copy.contents("data/journal")
+    #expect(rename(copy.data + "/journal", copy.data + "/journal.tmp") == 0)
+    #expect(try Self.findings(copy.data) == [])
+    try BackupTests.backup(copy)
+    #expect(try Self.findings(copy.path + "/backup") == [])
+    #expect(copy.contents("backup/journal") == journal)
+    copy.remove("data/journal.tmp")
     #expect(try Self.damage(copy.data).map(\.file) == ["journal"])
     try PosixFileSystem().write(copy.data + "/journal", [])
     #expect(try Self.findings(copy.data).map(\.kind) == [.note])

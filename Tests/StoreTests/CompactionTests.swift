@@ -1,3 +1,4 @@
+import Glibc
 import LogsDisk
 import LogsSystem
 import LogsWire
@@ -210,6 +211,50 @@ import Testing
     test.store.apply(configuration)
     #expect(test.sink.waitForLine("segment 1 is rewritten"))
     #expect(try test.readAll("web").skips == [.init(from: 51, to: 51, reason: .deleted)])
+  }
+
+  @Test func `deletions in the newest segment do not begin a compaction anew`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    var configuration = Self.configuration(directory, clock)
+    // It goes on a step in half a minute.
+    configuration.upkeepProcessorPercent = 1
+    let test = try TestStore(configuration, in: directory)
+    Self.fill(test, clock)
+    test.roll(clock)
+    let (path, files) = (directory.data + "/segments/0000000001.db", PosixFileSystem())
+    let deadline = ContinuousClock.now + TestSink.patience
+    while try files.byteCount(path + ".tmp") == nil, ContinuousClock.now < deadline { sched_yield() }
+    let begun = try files.identity(path + ".tmp")
+    for number in 301...305 as ClosedRange<UInt64> {
+      let first = try #require(test.append("web", .test("secret \(number)"), number: number)?.first)
+      #expect(try test.delete("web", first...first).get().entryCount == 1)
+    }
+    configuration.upkeepProcessorPercent = 100
+    test.store.apply(configuration)
+    #expect(test.sink.waitForLine("segment 1 is compacted"))
+    #expect(try files.identity(path) == begun)
+    let reading = try test.readAll("web")
+    #expect(reading.skips.reduce(0) { $0 + $1.to - $1.from + 1 } == 5)
+  }
+
+  @Test func `a compaction waits for space, and leaves what is reserved for a start`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    var configuration = Self.configuration(directory, clock)
+    configuration.reserveByteCountMax = 256 << 10
+    let test = try TestStore(Self.paused(configuration), in: directory)
+    Self.fill(test, clock)
+    test.roll(clock)
+    // As on a full disk.
+    configuration.retention.diskFreeMin = .bytes(.max / 2)
+    test.store.apply(configuration)
+    #expect(test.sink.waitForLine("segment 1 is not rewritten yet: that needs "))
+    #expect(directory.contents("data/reserve").count == 256 << 10)
+    configuration.retention.diskFreeMin = .bytes(0)
+    test.store.apply(configuration)
+    #expect(test.sink.waitForLine("segment 1 is compacted"))
+    #expect(directory.contents("data/reserve").count == 256 << 10)
   }
 
   @Test func `by size, a compacted stream loses what is too much, and no more`() throws {

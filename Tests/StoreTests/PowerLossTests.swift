@@ -6,7 +6,7 @@ import Testing
 
 @testable import LogsStore
 
-/// P2 and P4 under power loss, at random moments of a random load with rolls.
+/// P2 and P4 under power loss, at random moments of a random load with rolls, compaction, deletion and trimming.
 @Suite struct PowerLossTests {
   private static let seeds: [UInt64] = {
     let environment = ProcessInfo.processInfo.environment
@@ -30,14 +30,56 @@ import Testing
       if hasJournal, generator.chance(3) { load.journalByteCount = [0, 128 << 10, 512 << 10][generator.below(3)] }
       let disk = FaultDisk()
       disk.adopt(directory)
-      disk.crash(after: 5 + generator.below(400))
+      // Some come so late that segments have been sealed and compacted.
+      disk.crash(after: 5 + generator.below(generator.chance(2) ? 2_000 : 400))
       try load.run(disk, directory, &generator, hint)
+      load.work.note(disk)
       directory = disk.remains(of: directory, &generator)
+      let found = try Self.damage(directory)
+      #expect(found == [], hint)
     }
     // With the power back the producers send unanswered batches again, and everything is stored exactly once.
     let disk = FaultDisk()
     disk.adopt(directory)
     try load.finish(disk, directory, hint)
+    let found = try Self.damage(directory)
+    #expect(found == [], hint)
+    if Self.isLongRun { print("seed \(seed): \(load.work)") }
+  }
+
+  /// What a check finds in a copy, which an SQLite without faults may open.
+  private static func damage(_ directory: TestDirectory) throws -> [Finding] {
+    let copy = directory.copy()
+    let isEmpty = copy.contents("data/store").isEmpty && copy.names().isEmpty
+    return isEmpty ? [] : try CheckTests.damage(copy.data)
+  }
+
+  private static let isLongRun = ProcessInfo.processInfo.environment["LOGS_STORE_SEED_COUNT"] != nil
+
+  /// What the upkeep did, and what power was lost in the middle of.
+  struct Work: CustomStringConvertible {
+    var counts: [String: Int] = [:]
+
+    static let words = [
+      " is compacted: ": "compacted", " is rewritten: ": "rewritten", "trimmed: ": "trimmed", " is sealed": "sealed",
+    ]
+
+    mutating func note(_ lines: [String]) {
+      for line in lines {
+        for (text, word) in Self.words where line.contains(text) { counts[word, default: 0] += 1 }
+      }
+    }
+
+    mutating func note(_ disk: FaultDisk) {
+      let names = disk.state.withLock { $0.names.keys.map { $0.split(separator: "/").last.map(String.init) ?? "" } }
+      for name in names where name.hasSuffix(".db.tmp") {
+        counts[names.contains(String(name.dropLast(4))) ? "lost in a rewrite" : "lost in a roll", default: 0] += 1
+      }
+    }
+
+    var description: String {
+      counts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+    }
   }
 
   /// Some producers on some streams, and what they know.
@@ -63,6 +105,7 @@ import Testing
     /// Numbers that were deleted by stream, and those of which that is not known.
     var deleted: [Int: Set<UInt64>] = [:]
     var maybeDeleted: [Int: Set<UInt64>] = [:]
+    var work = Work()
 
     init(isTrimmed: Bool, deletes: Bool, hasRule: Bool, journalByteCount: Int) {
       self.hasRule = hasRule
@@ -104,8 +147,11 @@ import Testing
         #expect(disk.isCrashed, "\(hint): \(error)")
         return
       }
-      defer { test.close() }
-      for _ in 0..<200 where !disk.isCrashed {
+      defer {
+        test.close()
+        work.note(test.sink.lines)
+      }
+      for _ in 0..<600 where !disk.isCrashed {
         var requests: [(UInt32, Key, UInt64)] = []
         for _ in 0...generator.below(4) {
           let key = Key(stream: generator.below(Self.streamCount), producer: generator.below(Self.producerCount))
@@ -191,6 +237,7 @@ import Testing
         for (number, text) in zip(kept, reading.texts) { #expect(expected[number] == text, hint) }
       }
       test.close()
+      work.note(test.sink.lines)
       #expect(test.sink.monitor.withLock { $0.error } == nil, hint)
     }
   }

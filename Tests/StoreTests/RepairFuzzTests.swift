@@ -23,9 +23,11 @@ import Testing
     "\(stream) \(number) " + String(repeating: "y", count: Int(number * 37 % 1500))
   }
 
-  private static func configuration(_ directory: TestDirectory, _ clock: TestClock) -> StoreConfiguration {
+  private static func configuration(
+    _ directory: TestDirectory, _ clock: TestClock, hasJournal: Bool = true
+  ) -> StoreConfiguration {
     var configuration = TestStore.configuration(directory, clock)
-    configuration.journalByteCount = 64 << 10
+    configuration.journalByteCount = hasJournal ? 64 << 10 : 0
     configuration.tailCacheByteCountMax = 0
     configuration.rewriteDelay = .milliseconds(1)
     configuration.dictionaryStreamByteCountMin = 0
@@ -38,14 +40,17 @@ import Testing
     var heads: [String: UInt64] = [:]
     var incarnations: [String: Incarnation] = [:]
     let clock: TestClock
+    let hasJournal: Bool
 
     /// - Parameters:
     ///   - isCrashed: whether it is as a crash leaves it, with a WAL and a journal.
     ///   - isCompacted: whether its first segments are compacted.
-    init(_ generator: inout SeededGenerator, isCrashed: Bool, isCompacted: Bool) throws {
+    ///   - hasJournal: whether there is a journal in front of its newest segment.
+    init(_ generator: inout SeededGenerator, isCrashed: Bool, isCompacted: Bool, hasJournal: Bool) throws {
       clock = TestClock()
+      self.hasJournal = hasJournal
       let made = TestDirectory()
-      var configuration = RepairFuzzTests.configuration(made, clock)
+      var configuration = RepairFuzzTests.configuration(made, clock, hasJournal: hasJournal)
       configuration.upkeepProcessorPercent = isCompacted ? 100 : 0
       let test = try TestStore(configuration, in: made)
       var next: [String: UInt64] = [:]
@@ -84,9 +89,10 @@ import Testing
       rawValue: "seed \(seed); again with LOGS_STORE_SEED=\(seed) swift test --filter RepairFuzzTests")
     var generator = SeededGenerator(seed: seed)
     let isCrashed = seed % 3 == 0
-    let pristine = try Pristine(&generator, isCrashed: isCrashed, isCompacted: seed % 2 == 0)
+    let pristine = try Pristine(
+      &generator, isCrashed: isCrashed, isCompacted: seed % 2 == 0, hasJournal: seed % 4 != 1)
     let damaged = pristine.directory.copy()
-    let kind = try Self.damage(damaged, &generator)
+    let kind = try Self.damage(damaged, hasJournal: pristine.hasJournal, &generator)
     let note = Comment(rawValue: "\(hint); \(kind)")
 
     let isServed = try Self.serves(damaged.copy(), pristine, note)
@@ -103,13 +109,19 @@ import Testing
 
   // MARK: damage
 
-  private static func damage(_ directory: TestDirectory, _ generator: inout SeededGenerator) throws -> String {
+  private static func damage(
+    _ directory: TestDirectory, hasJournal: Bool, _ generator: inout SeededGenerator
+  ) throws -> String {
     let segments = directory.names().filter { $0.hasSuffix(".db") || $0.hasSuffix("-wal") }.map { "segments/\($0)" }
     // One with a WAL is not exchanged: to SQLite the WAL belongs to whatever lies beside it then.
     let databases = segments.filter { $0.hasSuffix(".db") && !segments.contains("\($0)-wal") }
-    let file = segments[generator.below(segments.count)]
+    var file = segments[generator.below(segments.count)]
+    var kind = generator.below(12)
+    // Without a journal nothing tells where a WAL should end.
+    if !hasJournal, file.hasSuffix("-wal") { file = String(file.dropLast("-wal".count)) }
+    if !hasJournal, kind == 10 { kind = 0 }
     var content = directory.contents("data/\(file)")
-    switch generator.below(12) {
+    switch kind {
     case 0...4:
       for _ in 0...generator.below(3) where !content.isEmpty {
         content[generator.below(content.count)] ^= 1 << UInt8(generator.below(8))
@@ -159,17 +171,17 @@ import Testing
       pristine.data + "/segments/0000000003.db", mode: .immutable, vfs: nil)
     let rows = try newest.prepare("SELECT id, name FROM streams")
     while try rows.step() { names[rows.integer(0)] = rows.text(1) }
-    let isNewestChanged = ["segments/0000000003.db", "segments/0000000003.db-wal", "journal"].contains {
-      pristine.contents("data/\($0)") != damaged.contents("data/\($0)")
-    }
     for name in pristine.names().filter({ $0.hasSuffix(".db") }) {
       let before = pristine.contents("data/segments/\(name)")
       let after = damaged.contents("data/segments/\(name)")
+      let log = Log(pristine.contents("data/segments/\(name)-wal"), damaged.contents("data/segments/\(name)-wal"))
       // One that has another's place is found there.
       let isMoved = damaged.names().contains { damaged.contents("data/segments/\($0)") == before }
-      PageScan.scans(before)[0].forEachRow { row in
+      let pages = WALPages(log.before)?.applied(to: before, isWholeOnly: false) ?? before
+      PageScan.scans(pages)[0].forEachRow { row in
         guard let stream = names[row.stream] else { return }
         let isChanged = row.pages.contains { page in
+          if let isChanged = log.isChanged(page) { return isChanged }
           let range = (page - 1) * row.pageByteCount..<page * row.pageByteCount
           return range.upperBound > after.count || before[range] != after[range]
         }
@@ -180,11 +192,34 @@ import Testing
         }
       }
     }
-    if isNewestChanged {
-      // What is in its WAL and the journal alone.
+    if pristine.contents("data/journal") != damaged.contents("data/journal") {
+      // What is in the journal alone.
       for stream in streams { allowed[stream, default: []].formUnion(Set(1...2000).subtracting(scanned[stream] ?? [])) }
     }
     return allowed
+  }
+
+  /// The WAL of a segment, before it was damaged and after.
+  private struct Log {
+    let before: [UInt8]
+    private let after: [UInt8]
+    /// Where the last frame of each page is.
+    private var frames: [Int: Range<Int>] = [:]
+
+    init(_ before: [UInt8], _ after: [UInt8]) {
+      (self.before, self.after) = (before, after)
+      let byteCount = 24 + SegmentSchema.pageByteCount
+      for start in stride(from: 32, through: before.count - byteCount, by: byteCount) {
+        // Others are from before the log was begun anew.
+        guard before[start + 8..<start + 16] == before[16..<24] else { continue }
+        frames[before[start..<start + 4].reduce(0) { $0 << 8 | Int($1) }] = start..<start + byteCount
+      }
+    }
+
+    /// Nil if the page is not in it.
+    func isChanged(_ page: Int) -> Bool? {
+      frames[page].map { $0.upperBound > after.count || before[$0] != after[$0] }
+    }
   }
 
   // MARK: outcomes
@@ -192,7 +227,8 @@ import Testing
   /// Whether a start on it serves everything. What it serves is right.
   private static func serves(_ directory: TestDirectory, _ pristine: Pristine, _ note: Comment) throws -> Bool {
     let test: TestStore
-    do { test = try TestStore(configuration(directory, pristine.clock), in: directory) } catch { return false }
+    let configuration = configuration(directory, pristine.clock, hasJournal: pristine.hasJournal)
+    do { test = try TestStore(configuration, in: directory) } catch { return false }
     var isAll = true
     for stream in streams {
       guard let reading = try? test.readAll(stream) else { return false }
@@ -221,7 +257,8 @@ import Testing
     _ directory: TestDirectory, _ pristine: Pristine, _ allowed: [String: Set<UInt64>], _ note: Comment
   ) throws {
     #expect(try CheckTests.damage(directory.data) == [], note)
-    let test = try TestStore(configuration(directory, pristine.clock), in: directory)
+    let configuration = configuration(directory, pristine.clock, hasJournal: pristine.hasJournal)
+    let test = try TestStore(configuration, in: directory)
     for stream in streams {
       let head = pristine.heads[stream] ?? 0
       guard let info = test.info(stream) else {

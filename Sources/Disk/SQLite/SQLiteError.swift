@@ -40,6 +40,9 @@ package struct SQLiteError: Error, Hashable, Sendable {
   }
 
   package var primaryCode: Int32 { code & 0xff }
+  /// Whether a rollback journal has to be applied first, which a connection that only reads cannot do.
+  package var isRollbackNeeded: Bool { code == SQLITE_READONLY | (3 << 8) }
+
   package var isBusy: Bool { primaryCode == SQLITE_BUSY || primaryCode == SQLITE_LOCKED }
   package var isDamage: Bool { primaryCode == SQLITE_CORRUPT || primaryCode == SQLITE_NOTADB }
 

@@ -72,7 +72,16 @@ struct DirectorySurvey {
     } catch {
       throw SQLiteError(gone: path)
     }
-    let database = try Database(path, mode: isImmutable ? .immutable : .readOnly, vfs: nil)
+    do throws(SQLiteError) { return try open(path, isImmutable ? .immutable : .readOnly) } catch {
+      // A crash while it was sealed. All that goes through a rollback journal is the change out of WAL mode: with it or
+      // without, the content is the same, and the next start brings it to an end.
+      guard error.isRollbackNeeded else { throw error }
+      return try open(path, .immutable)
+    }
+  }
+
+  private func open(_ path: String, _ mode: Database.Mode) throws(SQLiteError) -> SegmentFile {
+    let database = try Database(path, mode: mode, vfs: nil)
     database.setBusyTimeout(StoreView.busyTimeout)
     try database.require(applicationID: SegmentSchema.applicationID, kind: "segment")
     return SegmentFile(database)

@@ -15,7 +15,7 @@ struct JournalCheck {
     // After a clean stop everything in it is in the segment.
     guard let anchor, survey.storeFile?.isClean != true else { return [] }
     let content: [UInt8]?
-    do throws(FileError) { content = try survey.files.read(survey.paths.journal) } catch {
+    do throws(FileError) { content = try Self.content(survey.paths, survey.files, anchor) } catch {
       return [Finding(.damage, Self.file, "it cannot be read: \(error.text)")]
     }
     guard let content else { return [damage("it is missing")] }
@@ -37,6 +37,23 @@ struct JournalCheck {
       Array(content[min(offset, content.count)..<min(offset + byteCount, content.count)])
     }
     return try findings(&ring, header, anchor)
+  }
+
+  /// The journal that the newest segment names. One that was just made gets its name after that.
+  static func content(
+    _ paths: StorePaths, _ files: PosixFileSystem, _ anchor: JournalAnchor?
+  ) throws(FileError) -> [UInt8]? {
+    let content = try files.read(paths.journal)
+    guard let anchor, !isNamed(content, anchor), let new = try files.read(paths.journalTemporary), isNamed(new, anchor)
+    else { return content }
+    return new
+  }
+
+  private static func isNamed(_ content: [UInt8]?, _ anchor: JournalAnchor) -> Bool {
+    guard let content else { return false }
+    do throws(JournalFormat.HeaderProblem) {
+      return try JournalFormat.header(of: content, byteCount: content.count).id == anchor.id
+    } catch { return false }
   }
 
   private func findings(

@@ -32,6 +32,7 @@ package struct StoreCheck {
     }
     summary.streamCount = newest.content.streams.count
     try reportLeftovers(newest, report)
+    if !survey.isInUse, let finding = WALCheck.finding(survey) { report(finding) }
     if !survey.isInUse, let anchor = newest.anchor, let heads = newest.result?.heads {
       for finding in try JournalCheck(survey: survey, anchor: anchor, heads: heads).findings() { report(finding) }
     }
@@ -67,6 +68,13 @@ package struct StoreCheck {
     }
     let result = try check(snapshot.number, newest.content, above: nil, snapshot.file.database)
     take(snapshot.number, result, report)
+    do throws(SQLiteError) {
+      if let finding = try SegmentCheck.sealedNewest(snapshot.number, snapshot.file.database) {
+        note(finding, snapshot.number, report)
+      }
+    } catch {
+      guard error.isLoss else { throw StoreError(error, while: "read") }
+    }
     newest.result = result
     return newest
   }

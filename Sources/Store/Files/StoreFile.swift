@@ -72,7 +72,9 @@ struct StoreFile: Hashable, Sendable {
     let lines = text.utf8.split(separator: UInt8(ascii: "\n")).map { line in
       line.split(separator: UInt8(ascii: " ")).map { String(Substring($0)) }
     }
-    if let first = lines.first, first.count == 2, first[0] == "logs-store", first[1] != String(Self.format) {
+    if let first = lines.first, first.count == 2, first[0] == "logs-store", first[1] != String(Self.format),
+      !Self.isCurrent(text)
+    {
       throw StoreError(
         .notAStore, "\(path) has format \(first[1]), this program knows format \(Self.format); use a newer one")
     }
@@ -89,6 +91,14 @@ struct StoreFile: Hashable, Sendable {
       throw StoreError(
         .damaged, "\(path) is damaged: its check is wrong; restore it from a backup of the data directory")
     }
+  }
+
+  /// Whether a file that names another format passes its check with this one's: then its first line is damaged.
+  private static func isCurrent(_ text: String) -> Bool {
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    guard lines.count > 2, lines[lines.count - 1].isEmpty else { return false }
+    let body = (["logs-store \(format)"] + lines[1..<lines.count - 2] + [""]).joined(separator: "\n")
+    return lines[lines.count - 2] == "check \(XXH3.hash(ByteString(body).span).hexadecimal)"
   }
 
   init(id: InstanceID, newest: Int64, isClean: Bool, identity: FileIdentity = FileIdentity(inode: 0, birth: 0)) {

@@ -77,6 +77,7 @@ struct Recovery {
         To go on without it, which loses what it holds, move the whole directory away
         """)
     }
+    if !wasClean { try checkWAL(segment) }
     let (active, trimmedBelow) = try open(segment, storeFile)
     try removeTrimmed(below: trimmedBelow, names)
     let journal = try journal(storeFile.id, active, wasClean: wasClean)
@@ -229,6 +230,17 @@ struct Recovery {
         """)
     }
     return (writer, identity.trimmedBelow)
+  }
+
+  /// Says what is behind damage in the WAL, before SQLite writes over it.
+  private func checkWAL(_ segment: Segment) throws(StoreError) {
+    let path = "\(segment.path)-wal"
+    do throws(FileError) {
+      let check = WALCheck(try files.read(path))
+      if check.unreachedCount > 0 { configuration.log(.warn("\(path): \(check.text)")) }
+    } catch {
+      throw StoreError(error, while: "read")
+    }
   }
 
   /// The segments before `newest`, the writers of those that are not sealed, and how many are missing.
