@@ -130,8 +130,11 @@ import Testing
     (
       "store",
       { directory in
+        // With the right check: else it would be a damaged one of this version.
         let text = String(decoding: directory.contents("data/store"), as: UTF8.self)
-        directory.write("data/store", Array(text.replacing("logs-store 1", with: "logs-store 2").utf8))
+        let body = text.replacing("logs-store 1", with: "logs-store 2").replacing(/check .*\n/, with: "")
+        let check = XXH3.hash(ByteString(body).span).hexadecimal
+        directory.write("data/store", Array("\(body)check \(check)\n".utf8))
       }
     ),
   ]

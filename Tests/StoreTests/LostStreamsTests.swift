@@ -155,6 +155,21 @@ import Testing
     var log = crashed.contents(wal)
     let frameByteCount = 24 + SegmentSchema.pageByteCount
     let frameCount = (log.count - 32) / frameByteCount
+    // Begun anew, it has only the header of what follows: what is left of before is nothing that is lost.
+    var renewed = log
+    renewed[16] ^= 1
+    var check: (UInt32, UInt32) = (0, 0)
+    for offset in stride(from: 0, to: 24, by: 8) {
+      func word(_ offset: Int) -> UInt32 { (0..<4).reduce(0) { $0 | UInt32(renewed[offset + $1]) << (8 * UInt32($1)) } }
+      check.0 &+= word(offset) &+ check.1
+      check.1 &+= word(offset + 4) &+ check.0
+    }
+    for (place, value) in [(24, check.0), (28, check.1)] {
+      for index in 0..<4 { renewed[place + index] = UInt8(truncatingIfNeeded: value >> (24 - 8 * UInt32(index))) }
+    }
+    #expect(WALPages(log)?.unreachedCommitCount == 0 && WALPages(renewed)?.unreachedCommitCount == 0)
+    let empty = [UInt8](repeating: 0, count: SegmentSchema.pageByteCount)
+    #expect(WALPages(renewed)?.applied(to: empty, isWholeOnly: false) == empty)
     // In a page, then in the number of a page.
     for (place, lossMax) in [(100, 2), (3, 2)] {
       let damaged = crashed.copy()

@@ -22,9 +22,12 @@ final class BlockIndexing: @unchecked Sendable {
   /// - Parameter database: of a segment with its final index.
   init(_ database: any SQLRunner) throws(SQLiteError) {
     self.database = database
-    try database.execute(
-      "DROP TABLE IF EXISTS \(BlockIndexSchema.groups); DROP TABLE IF EXISTS \(BlockIndexSchema.pages)")
-    try database.execute(BlockIndexSchema.tables)
+    // One table without the other would be damage.
+    try Self.transact(database) { () throws(SQLiteError) in
+      try database.execute(
+        "DROP TABLE IF EXISTS \(BlockIndexSchema.groups); DROP TABLE IF EXISTS \(BlockIndexSchema.pages)")
+      try database.execute(BlockIndexSchema.tables)
+    }
     insertGroup = try database.prepare(
       "INSERT INTO \(BlockIndexSchema.groups) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")
     insertPage = try database.prepare(
@@ -50,16 +53,20 @@ final class BlockIndexing: @unchecked Sendable {
     let progress = try read(until: deadline, &sections)
     if case .done = progress, let last = builder.finish() { sections.append(last) }
     guard !sections.isEmpty else { return progress }
+    try Self.transact(database) { () throws(SQLiteError) in for section in sections { try write(section) } }
+    return progress
+  }
+
+  private static func transact(_ database: any SQLRunner, _ body: () throws(SQLiteError) -> Void) throws(SQLiteError) {
     try database.execute("BEGIN IMMEDIATE")
     do throws(SQLiteError) {
-      for section in sections { try write(section) }
+      try body()
       try database.execute("COMMIT")
     } catch {
       // If rolling back fails, the connection is closed without having committed.
       do throws(SQLiteError) { try database.execute("ROLLBACK") } catch {}
       throw error
     }
-    return progress
   }
 
   private func read(

@@ -4,8 +4,8 @@ internal import LogsWire
 /// Looks at the WAL of the newest segment, which no server uses: for SQLite it ends where it is damaged, and what comes
 /// behind that is not there.
 ///
-/// A power loss leaves the same, of transactions that were not synced: they were not acknowledged, or are in the journal.
-/// So this is no damage for sure, and refuses no start.
+/// A power loss leaves the same, of transactions that were not synced: they were not acknowledged, or are in the
+/// journal. So this is no damage for sure, and refuses no start.
 struct WALCheck {
   /// Transactions behind the end.
   let unreachedCount: Int
@@ -15,8 +15,8 @@ struct WALCheck {
 
   var text: String {
     """
-    it ends for SQLite before \(Figures.count(unreachedCount, "whole transaction", "whole transactions")): after a loss \
-    of power these were not acknowledged or are in the journal, otherwise it is damaged and they are lost
+    it ends for SQLite before \(Figures.count(unreachedCount, "whole transaction", "whole transactions")): after a \
+    loss of power these were not acknowledged or are in the journal, otherwise it is damaged and they are lost
     """
   }
 

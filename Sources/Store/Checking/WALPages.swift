@@ -20,8 +20,9 @@ struct WALPages {
     pageByteCount = Self.pageByteCounts.contains(stated) ? stated : SegmentSchema.pageByteCount
     if frameCount == 0 { return nil }
     salt = salt(at: 16)
-    // The header may be damaged.
-    if !(0..<frameCount).contains(where: { salt(at: start($0) + 8) == salt }) { salt = salt(at: start(0) + 8) }
+    // Where it was just begun anew, nothing is in it yet. But the header may be damaged.
+    let isUsed = (0..<frameCount).contains { salt(at: start($0) + 8) == salt }
+    if !isHeaderWhole, !isUsed { salt = salt(at: start(0) + 8) }
   }
 
   private var frameCount: Int {
@@ -46,11 +47,13 @@ struct WALPages {
   /// How many transactions lie behind the first frame that is not what was written, where the log ends for SQLite.
   var unreachedCommitCount: Int {
     var end = 0
-    if check(0..<24, after: (0, 0)) == storedCheck(24) {
+    if isHeaderWhole {
       while end < frameCount, isWhole(end) { end += 1 }
     }
     return (end..<frameCount).count { Self.integer(log, start($0) + 4) > 0 && isWhole($0) }
   }
+
+  private var isHeaderWhole: Bool { check(0..<24, after: (0, 0)) == storedCheck(24) }
 
   /// Whether a frame is what was written, if the check of the one before is.
   private func isWhole(_ frame: Int) -> Bool {

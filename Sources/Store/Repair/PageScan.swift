@@ -86,8 +86,8 @@ struct PageScan {
 
   private static let tableLeaf: UInt8 = 0x0d
 
-  /// How many cells a page may have: as many as it says, or as there is room for before the content, should what it says
-  /// be damaged.
+  /// How many cells a page may have: as many as it says, or as there is room for before the content, should what it
+  /// says be damaged.
   private func cellCountMax(_ page: Int, _ header: Int) -> Int {
     let content = integer(header + 5, 2)
     let room = (content == 0 ? Self.pageByteCounts[Self.pageByteCounts.count - 1] : content) - (header - page) - 8

@@ -35,8 +35,9 @@ final class UpkeepWorld {
     var description: String {
       let moments = interrupted.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.key) \($0.value)" }
       return """
-        \(rounds) rounds, \(kills) kills, \(checks) checks, \(entries) entries stored, \(followed) followed, \(removed) \
-        removed; \(compacted) compacted, \(rewritten) rewritten, \(trimmed) trims, \(sealed) sealed, \(backups) \
+        \(rounds) rounds, \(kills) kills, \(checks) checks, \(entries) entries stored, \(followed) followed, \
+        \(removed) removed; \
+        \(compacted) compacted, \(rewritten) rewritten, \(trimmed) trims, \(sealed) sealed, \(backups) \
         backups; killed while \(moments.joined(separator: ", "))
         """
     }
