@@ -1,10 +1,10 @@
 internal import LogsSystem
 internal import LogsWire
 
-/// Finds the rows of `runs` and `streams` in the pages of a database file, without the trees that lead to them
-/// (https://www.sqlite.org/fileformat.html, 1.6 and 2.1): a damaged page costs what is on it, and nothing behind it.
+/// Finds the rows of `runs`, `streams` and dictionaries in the pages of a database file, without the trees that lead to
+/// them (https://www.sqlite.org/fileformat.html, 1.6, 2.1): a damaged page costs what is on it, and nothing behind it.
 ///
-/// What it finds may be anything: only batches that pass their checks count.
+/// What it finds may be anything: only batches that pass their checks count, and dictionaries that are what they say.
 struct PageScan {
   /// What a row says; of its batches the first part, where the rest cannot be found.
   struct Row {
@@ -22,6 +22,7 @@ struct PageScan {
   /// Of `runs`: `id`, which is empty here, and those of `SegmentRow`.
   private static let columnCount = 12
   private static let streamColumnCount = 8
+  private static let dictionaryColumnCount = 4
   private static let pageByteCounts = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536]
 
   /// The pages of a file, in each size that they may have: mostly the file says one.
@@ -67,6 +68,11 @@ struct PageScan {
       guard let (info, state) = stream(at: start, page) else { return }
       visit(info, state)
     }
+  }
+
+  /// Calls `visit` with the dictionaries that are whole.
+  func forEachDictionary(_ visit: (BatchDictionary) -> Void) {
+    forEachCell { start, page in if let dictionary = dictionary(at: start, page) { visit(dictionary) } }
   }
 
   /// Calls `visit` with where the cells of tables begin, and their page.
@@ -225,4 +231,22 @@ struct PageScan {
       incarnation: Incarnation(UInt64(bitPattern: incarnation)), isSealed: state == .sealed)
     return (info, state)
   }
+
+  private func dictionary(at start: Int, _ page: Int) -> BatchDictionary? {
+    guard let cell = cell(at: start, page), cell.id > 0, cell.length <= Self.dictionaryRowByteCountMax else {
+      return nil
+    }
+    let (payload, _) = payload(at: cell.content, cell.length, page)
+    guard payload.count == cell.length,
+      let columns = Self.columns(payload, cell.length, count: Self.dictionaryColumnCount), columns[3].isBlob,
+      let id = columns[1].integer(payload), let length = columns[2].integer(payload)
+    else { return nil }
+    do throws(WireDecodingError) {
+      return try BatchDictionary(
+        UInt64(bitPattern: id), packed: ByteString(Array(payload[columns[3].place])), byteCount: Int(clamping: length))
+    } catch { return nil }
+  }
+
+  /// Compressed, a dictionary may be a little larger than it is.
+  private static let dictionaryRowByteCountMax = 2 * Limits.dictionaryByteCountMax
 }

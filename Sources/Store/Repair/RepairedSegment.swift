@@ -62,7 +62,11 @@ final class RepairedSegment: SQLRunner {
   }
 
   /// Adds everything else and makes the indexes.
-  func finish(_ streams: [Stream], _ lost: LostRanges) throws(SQLiteError) {
+  func finish(
+    _ streams: [Stream], _ lost: LostRanges, _ dictionaries: [Int64: BatchDictionary]
+  ) throws(SQLiteError) {
+    try database.execute(SegmentDictionaries.schema)
+    try write(dictionaries, into: SegmentDictionaries.tables[0])
     let insert = try database.prepare("INSERT INTO streams VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
     let insertFormer = try database.prepare(
       "INSERT INTO former_incarnations(stream, next, incarnation) VALUES(?1, ?2, ?3)")
@@ -93,5 +97,13 @@ final class RepairedSegment: SQLRunner {
       """)
     let indexing = try BlockIndexing(self)
     while case .unfinished = try indexing.work(for: .seconds(1)) {}
+    // Far from the others.
+    try write(dictionaries, into: SegmentDictionaries.tables[1])
+  }
+
+  private func write(_ dictionaries: [Int64: BatchDictionary], into table: String) throws(SQLiteError) {
+    for (stream, dictionary) in dictionaries.sorted(by: { $0.key < $1.key }) {
+      try SegmentDictionaries.insert(dictionary, of: stream, into: table, database)
+    }
   }
 }

@@ -13,6 +13,10 @@ final class SegmentSalvage {
   /// The numbers that may be in the segment: above those of the one before, below those of the next.
   private let bounds: (Int64) -> ClosedRange<UInt64>
   private var finders: [Int64: WholeBatches] = [:]
+  /// Those that are whole, by their ids.
+  private var dictionaries: [UInt64: BatchDictionary] = [:]
+  /// Those that saved batches need, by their streams.
+  private(set) var neededDictionaries: [Int64: BatchDictionary] = [:]
 
   /// What there is of each stream.
   private(set) var covered: [Int64: NumberRanges] = [:]
@@ -35,6 +39,9 @@ final class SegmentSalvage {
     self.target = target
     self.bounds = bounds
   }
+
+  /// Takes what batches may need, before them.
+  func add(_ dictionary: BatchDictionary) { dictionaries[dictionary.id] = dictionary }
 
   /// Takes what SQLite finds, a segment's WAL included.
   func add(_ database: borrowing Database) throws(SQLiteError) {
@@ -71,13 +78,16 @@ final class SegmentSalvage {
 
   /// Takes a row, or the batches of it that are whole and not there yet.
   func add(stream id: Int64, _ producers: ByteString, _ batches: ByteString) throws(SQLiteError) {
-    guard let found = finder(of: id)?.find(in: batches), !found.batches.isEmpty else {
+    let dictionaries = dictionaries
+    guard let found = finder(of: id)?.find(in: batches, hasDictionary: { dictionaries[$0] != nil }),
+      !found.batches.isEmpty
+    else {
       return try addMisplaced(id, producers, batches)
     }
     let bounds = bounds(id)
     let new = found.batches.filter { batch in
       bounds.contains(batch.numbers.lowerBound) && bounds.contains(batch.numbers.upperBound)
-        && covered[id]?.overlaps(batch.numbers) != true
+        && covered[id]?.overlaps(batch.numbers) != true && mayNeed(batch.batch.header.dictionary, id)
     }
     guard !new.isEmpty else { return }
     let isAll = found.isAll && new.count == found.batches.count
@@ -122,7 +132,13 @@ final class SegmentSalvage {
     if unproved[id]?.overlaps(numbers) != true { unproved[id, default: NumberRanges()].add(numbers) }
   }
 
+  /// A segment has one dictionary for a stream at most.
+  private func mayNeed(_ dictionary: UInt64, _ id: Int64) -> Bool {
+    dictionary == 0 || neededDictionaries[id]?.id ?? dictionary == dictionary
+  }
+
   private func take(_ found: WholeBatches.Found, of id: Int64) {
+    if let dictionary = dictionaries[found.batch.header.dictionary] { neededDictionaries[id] = dictionary }
     covered[id, default: NumberRanges()].add(found.numbers)
     byteCounts[id, default: 0] += UInt64(found.batch.bytes.count)
     received[id] = found.batch.header.received

@@ -57,7 +57,9 @@ extension StoreRepair {
         """
       report(Finding(.lost, DirectorySurvey.name(number), text))
     }
-    do throws(SQLiteError) { try target?.finish(streams, lost) } catch { throw StoreError(error, while: "make") }
+    do throws(SQLiteError) { try target?.finish(streams, lost, salvage.neededDictionaries) } catch {
+      throw StoreError(error, while: "make")
+    }
     var made = Rebuilt(
       number: number, sourceNumber: source, beginnings: [:], heads: [:], entryCount: salvage.entryCount)
     for stream in streams {
@@ -93,8 +95,10 @@ extension StoreRepair {
   private func collect(
     _ source: Int64, _ journal: [GroupRows], _ salvage: SegmentSalvage
   ) throws(SQLiteError) {
+    PageScan.forEach(ofSegment: paths.segment(source), files) { scan in scan.forEachDictionary(salvage.add) }
     do throws(SQLiteError) {
       let segment = try survey.open(source)
+      SegmentDictionaries.whole(in: segment.database).forEach(salvage.add)
       try salvage.add(segment.database)
       try salvage.addMarks(segment.database)
     } catch {

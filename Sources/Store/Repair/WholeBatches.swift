@@ -28,14 +28,19 @@ struct WholeBatches {
   }
 
   /// The batches that are whole, ascending, and whether there is nothing else.
-  func find(in bytes: ByteString) -> (batches: [Found], isAll: Bool) {
+  ///
+  /// - Parameter hasDictionary: whether the one with an id is there: a batch that needs another one is worth nothing.
+  func find(
+    in bytes: ByteString, hasDictionary: (UInt64) -> Bool = { _ in true }
+  ) -> (batches: [Found], isAll: Bool) {
     var found: [Found] = []
     var isAll = true
     var offset = 0
     while offset + BatchHeader.byteCount <= bytes.count {
       if let batch = batch(at: offset, in: bytes), batch.numbers.lowerBound > found.last?.numbers.upperBound ?? 0 {
         offset += batch.batch.bytes.count
-        found.append(batch)
+        let dictionary = batch.batch.header.dictionary
+        if dictionary == 0 || hasDictionary(dictionary) { found.append(batch) } else { isAll = false }
         continue
       }
       isAll = false

@@ -79,17 +79,11 @@ final class SegmentDictionaries {
     defer { statement.reset() }
     statement.bind(1, stream)
     guard try statement.step() else { return nil }
-    let id = statement.bits(0)
-    if let known = cache?[id] { return known }
-    do throws(WireDecodingError) {
-      let length = Int(clamping: statement.integer(1))
-      let dictionary = try BatchDictionary(id, packed: statement.bytes(2), byteCount: length)
-      cache?.add(dictionary)
-      return dictionary
-    } catch {
-      // The other copy may be whole.
-      return nil
-    }
+    if let known = cache?[statement.bits(0)] { return known }
+    // If it is not whole, the other copy may be.
+    guard let dictionary = dictionary(statement) else { return nil }
+    cache?.add(dictionary)
+    return dictionary
   }
 
   /// All that are there, whether they are whole or not, of each table: the streams that it names, and those of which it
@@ -97,18 +91,40 @@ final class SegmentDictionaries {
   static func streams(
     in table: String, _ database: borrowing Database
   ) throws(SQLiteError) -> (all: Set<Int64>, damaged: Set<Int64>) {
-    let statement = try database.prepare("SELECT stream, id, length, content FROM \(table) ORDER BY stream")
+    let statement = try database.prepare("SELECT id, length, content, stream FROM \(table) ORDER BY stream")
     var (all, damaged) = (Set<Int64>(), Set<Int64>())
     while try statement.step() {
-      all.insert(statement.integer(0))
-      do throws(WireDecodingError) {
-        _ = try BatchDictionary(
-          statement.bits(1), packed: statement.bytes(3), byteCount: Int(clamping: statement.integer(2)))
-      } catch {
-        damaged.insert(statement.integer(0))
-      }
+      let stream = statement.integer(3)
+      all.insert(stream)
+      if dictionary(statement) == nil { damaged.insert(stream) }
     }
     return (all, damaged)
+  }
+
+  /// Those that are whole, of whatever can be read.
+  static func whole(in database: borrowing Database) -> [BatchDictionary] {
+    var found: [BatchDictionary] = []
+    for table in tables {
+      do {
+        guard try SegmentSchema.has(table, database) else { continue }
+        let statement = try database.prepare("SELECT id, length, content FROM \(table)")
+        while try statement.step() {
+          if let dictionary = dictionary(statement) { found.append(dictionary) }
+        }
+      } catch {
+        // The other table may be whole.
+        continue
+      }
+    }
+    return found
+  }
+
+  /// - Parameter statement: at a row of `id`, `length` and `content`.
+  private static func dictionary(_ statement: borrowing Statement) -> BatchDictionary? {
+    do throws(WireDecodingError) {
+      return try BatchDictionary(
+        statement.bits(0), packed: statement.bytes(2), byteCount: Int(clamping: statement.integer(1)))
+    } catch { return nil }
   }
 
   /// Writes one into a table.
