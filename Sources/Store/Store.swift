@@ -57,7 +57,8 @@ package final class Store: Sendable {
     start = found.isNew ? .new : found.needsCheck ? .unclean : .clean
     catalog = Catalog(newestID: found.nextStreamID - 1)
     catalog.publish(found.streams)
-    queue = WriterQueue(configuration, catalog: catalog)
+    let queue = WriterQueue(configuration, catalog: catalog)
+    self.queue = queue
     tail = TailCache(configuration)
     let failStop = FailStop(sink, queue)
     self.failStop = failStop
@@ -66,7 +67,7 @@ package final class Store: Sendable {
     let applier = found.journal.map { journal in
       Applier(
         configuration, log: journal, id: journal.header.id, ringByteCount: journal.header.ringByteCount,
-        active: found.active, makeRoom: { reserve.giveUpIfThere() }, failed: failed)
+        active: found.active, queue: queue, makeRoom: { reserve.giveUpIfThere() }, failed: failed)
     }
     pool = ConnectionPool(configuration, applier: applier)
     reader = Reader(
@@ -74,8 +75,7 @@ package final class Store: Sendable {
       readTimeMax: configuration.readTimeMax, damaged: failed, log: configuration.log)
     // Before any thread runs: a mark that is looked up must be complete.
     let replay = try MarkReplay(active: found.active, catalog: catalog, reader: reader).run()
-    queue.adopt(replay.marks)
-    found.active.noteUnstored(replay.batchCount)
+    queue.adopt(replay.marks, batchCount: replay.batchCount)
     readers = ReaderThreads("store-read", count: configuration.readerThreadCount)
     searchers = ReaderThreads("store-search", count: configuration.readerThreadCount, priority: .low)
     searches = Searches(reader: reader, threads: readers)

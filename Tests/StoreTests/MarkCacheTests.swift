@@ -42,6 +42,55 @@ import Testing
     #expect(cache[Self.key(1)]?.number == 1)
   }
 
+  /// A cache in which each of these producers has stored its batch 1, and will store more.
+  private static func filled(_ producers: ClosedRange<UInt64>) -> (cache: MarkCache, marks: [CachedMark]) {
+    var cache = MarkCache(countMax: 1000)
+    let marks = producers.map { cache.add(key($0), ProducerMark(), pinCount: 1) }
+    for mark in marks { cache.add(.init(number: 1, first: 1, count: 1, check: 1), to: mark) }
+    return (cache, marks)
+  }
+
+  @Test func `marks go into the table in portions, and are complete up to the row before the first of them`() throws {
+    var (cache, marks) = Self.filled(1...100)
+    let none = cache.portion(lagMax: 101, batchCount: 10, lastRow: 7)
+    #expect(none == nil)
+    let begun = cache.portion(lagMax: 100, batchCount: 10, lastRow: 7)
+    let first = try #require(begun)
+    #expect(first.marks.count == 21 && first.through == nil)
+    // A mark that is on its way, and one that waits.
+    for index in [3, 50] { cache.add(.init(number: 2, first: 2, count: 1, check: 2), to: marks[index]) }
+    cache.noteStored(first, in: 7)
+    #expect(cache.unstoredMarks.count == 80)
+    #expect(cache[Self.key(4)]?.unstored(in: 7).map(\.number) == [2])
+    var (throughs, records): ([Int64?], [Int]) = ([], [])
+    while let portion = cache.portion(lagMax: 100, batchCount: 10, lastRow: 9) {
+      throughs.append(portion.through)
+      records += portion.marks.map { $0.mark.unstored(in: 7).count }
+      cache.noteStored(portion, in: 7)
+    }
+    #expect(throughs == [nil, nil, nil, 7])
+    #expect(records.count == 79 && records.reduce(0, +) == 80)
+    #expect(cache.unstoredBatchCount == 2)
+    #expect(cache.unstoredMarks.map(\.key.producer) == [.test(4)])
+  }
+
+  @Test func `a portion that was given up counts as not stored`() throws {
+    var (cache, marks) = Self.filled(1...10)
+    let begun = cache.portion(lagMax: 10, batchCount: 1, lastRow: 7)
+    let portion = try #require(begun)
+    #expect(portion.marks.count == 3)
+    // The same again, as after a transaction that failed.
+    let again = cache.portion(lagMax: 10, batchCount: 1, lastRow: 8)
+    #expect(again?.marks.map(\.key) == portion.marks.map(\.key))
+    cache.forget(StreamName(stored: "s"))
+    cache.add(.init(number: 1, first: 1, count: 1, check: 1), to: marks[0])
+    cache.noteStored(portion, in: 7)
+    #expect(cache[Self.key(1)]?.unstored(in: 7).map(\.number) == [1])
+    #expect(cache.unstoredMarks.map(\.key.producer) == [.test(1)])
+    let next = cache.portion(lagMax: 10, batchCount: 10, lastRow: 9)
+    #expect(next?.marks.count == 1 && next?.through == 9)
+  }
+
   @Test func `a mark remembers the last 32 batches, whatever numbers were left out`() {
     var mark = ProducerMark()
     for number in stride(from: 1, through: 1000, by: 3) as StrideThrough<Int> {

@@ -35,7 +35,7 @@ final class Applier: Sendable {
   }
 
   fileprivate enum Order {
-    case apply([GroupRows], through: UInt64, SegmentWriter)
+    case apply([GroupRows], MarkPortion?, through: UInt64, SegmentWriter)
     case checkpoint(SegmentWriter)
     /// Little waits, and more may come.
     case linger(Duration)
@@ -52,6 +52,7 @@ final class Applier: Sendable {
   private let lags = Atomic(false)
   private let durable: Atomic<UInt64>
   let checkpointer: Checkpointer
+  private let queue: WriterQueue
   private let failed: @Sendable (StoreError) -> Void
   /// Frees what is reserved on a full disk, and says whether that was anything.
   private let makeRoom: @Sendable () -> Bool
@@ -60,25 +61,33 @@ final class Applier: Sendable {
   fileprivate static let applyByteCountMin = 256 << 10
   fileprivate static let lingerTime = Duration.milliseconds(20)
   fileprivate static let retryInterval = Duration.seconds(1)
+  /// What is checkpointed at once: appends wait for the disk as long as its sync takes, and that is as long as it is
+  /// large.
+  private static let walByteCountMax = 1 << 20
   /// How long a reader waits for what cannot be applied for now.
   private static let patience = Duration.seconds(5)
   /// The segment's WAL is synced when this part of the log is still needed only because it is not.
   private static let syncDivisor: UInt64 = 4
+  /// The marks may lag this many times further behind than without an applier: what a start reads takes little longer,
+  /// and each of them is stored less often.
+  static let markLagFactor = 4
   /// A small ring is called full when less than this part of it is free.
   private static let roomDivisor: UInt64 = 4
 
   /// - Parameter position: the position behind everything in `active`, all of which is durable.
   init(
     _ configuration: StoreConfiguration, log: any CommitLog, id: JournalAnchor.ID, ringByteCount: Int,
-    active: SegmentWriter, makeRoom: @escaping @Sendable () -> Bool, failed: @escaping @Sendable (StoreError) -> Void
+    active: SegmentWriter, queue: WriterQueue, makeRoom: @escaping @Sendable () -> Bool,
+    failed: @escaping @Sendable (StoreError) -> Void
   ) {
     self.configuration = configuration
     self.log = log
     self.id = id
     self.ringByteCount = UInt64(ringByteCount)
+    self.queue = queue
     self.failed = failed
     self.makeRoom = makeRoom
-    checkpointer = Checkpointer(configuration)
+    checkpointer = Checkpointer(configuration, walByteCountMax: Self.walByteCountMax)
     durable = Atomic(log.end)
     monitor = Monitor(State(taken: log.end, applied: log.end, durable: log.end, active: active))
   }
@@ -188,9 +197,9 @@ final class Applier: Sendable {
   /// Applies until it is closed, or the store has failed.
   func run() {
     while true {
-      let order: Order? = monitor.wait { $0.order(checkpointer) }
+      let order: Order? = monitor.wait { $0.order(checkpointer, marks: marks) }
       switch order {
-      case .apply(let groups, let position, let active): apply(groups, through: position, active)
+      case .apply(let groups, let marks, let position, let active): apply(groups, marks, through: position, active)
       case .checkpoint(let active): checkpoint(active)
       case .linger(let time):
         _ = monitor.wait(timeout: time) { state -> Bool? in state.isPressed ? true : nil }
@@ -210,14 +219,28 @@ final class Applier: Sendable {
   /// Lets go of the segment, which can then be closed. The thread has ended.
   func release() { monitor.withLock { $0.active = nil } }
 
-  private func apply(_ groups: [GroupRows], through position: UInt64, _ active: SegmentWriter) {
+  /// The marks that go along with these groups, all that wait.
+  ///
+  /// Nothing can be taken meanwhile. So every mark that is there is of batches among these or in the segment already,
+  /// and every batch in the segment has its mark there: its group was published before the next one was taken.
+  private func marks(with groups: [GroupRows], _ active: SegmentWriter) -> MarkPortion? {
+    queue.markPortion(
+      lagMax: configuration.markLagCountMax * Self.markLagFactor,
+      batchCount: groups.reduce(0) { $0 + $1.batchCount }, lastRow: active.lastRow)
+  }
+
+  private func apply(
+    _ groups: [GroupRows], _ marks: MarkPortion?, through position: UInt64, _ active: SegmentWriter
+  ) {
     do throws(SQLiteError) {
       try active.apply(
-        GroupRows(joining: groups), through: position,
-        indexesRuns: active.unindexedRunCount >= configuration.indexLagCountMax, isSynced: false)
+        GroupRows(joining: groups), through: position, marks: queue.located(marks?.marks ?? []),
+        markedThrough: marks?.through, indexesRuns: active.unindexedRunCount >= configuration.indexLagCountMax,
+        isSynced: false)
     } catch {
       return obstruct(error, groups)
     }
+    if let marks { queue.noteStored(marks, in: active.segment.number) }
     let (hadObstacle, isSyncDue) = monitor.withLock { state in
       defer { (state.obstacle, state.isObstacleLogged) = (nil, false) }
       state.applied = position
@@ -278,14 +301,25 @@ final class Applier: Sendable {
 
   private func checkpoint(_ active: SegmentWriter) {
     do throws(SQLiteError) { try checkpointer.run(active) } catch { return stop(error, while: "checkpoint") }
-    monitor.withLock { $0.isBusy = false }
+    // Then SQLite has synced the WAL, and the segment after it.
+    let isDurable = active.database.pendingWalByteCount == 0
+    monitor.withLock { state in
+      state.isBusy = false
+      guard isDurable else { return }
+      state.durable = state.applied
+      durable.store(state.durable, ordering: .relaxed)
+    }
     monitor.signal()
   }
 }
 
 extension Applier.State {
   /// What to do now, which then has the segment; nil if there is nothing.
-  fileprivate mutating func order(_ checkpointer: Checkpointer) -> Applier.Order? {
+  ///
+  /// - Parameter marks: what goes along with groups that are applied.
+  fileprivate mutating func order(
+    _ checkpointer: Checkpointer, marks: ([GroupRows], SegmentWriter) -> MarkPortion?
+  ) -> Applier.Order? {
     guard failure == nil, let active else { return .end }
     guard !isOwned else { return nil }
     if checkpointer.isOverdue(active) {
@@ -299,7 +333,7 @@ extension Applier.State {
         hasLingered = false
         isBusy = true
       }
-      return .apply(waiting, through: taken, active)
+      return .apply(waiting, marks(waiting, active), through: taken, active)
     }
     if isClosing { return .end }
     if checkpointer.isDue(active, isIdle: false) {

@@ -9,6 +9,8 @@ struct GroupRows: Sendable {
 
   /// Bytes of batches.
   var byteCount: Int { rows.reduce(0) { $0 + $1.batches.count } }
+  /// Batches of producers.
+  var batchCount: Int { rows.reduce(0) { $0 + Sender.count(in: $1.producers) } }
 
   init() {}
 

@@ -34,8 +34,6 @@ final class SegmentWriter: @unchecked Sendable {
   /// The highest `id` in `runs`; rows are only added, so that SQLite gives the next row the next one.
   var lastRow: Int64 { rowCount.load(ordering: .relaxed) }
   private let rowCount: Atomic<Int64>
-  /// Batches whose marks are not in the table yet.
-  private(set) var unstoredBatchCount = 0
   /// The format that the segment has now.
   private(set) var format: Int64
   /// The highest `id` in `run_index`; nil in a segment of format 1, whose rows have had an index from the start.
@@ -99,12 +97,11 @@ final class SegmentWriter: @unchecked Sendable {
   ///   - indexesRuns: whether it is time to bring the index up to date, with the rows before the draft's.
   func commit(_ draft: GroupDraft, marks: [LocatedMark]?, indexesRuns: Bool) throws(SQLiteError) {
     try database.transact { () throws(SQLiteError) in
-      if let marks { try write(marks) }
+      if let marks { try write(marks, through: lastRow) }
       if indexesRuns { try database.execute(SegmentSchema.indexRunsText) }
       try write(draft)
     }
     if indexesRuns { noteIndexed() }
-    if marks != nil { unstoredBatchCount = 0 }
     noteRows(draft)
     note(draft)
   }
@@ -118,7 +115,6 @@ final class SegmentWriter: @unchecked Sendable {
   /// Counts what is in the segment or soon will be.
   func note(_ draft: GroupDraft) {
     isEmpty = false
-    unstoredBatchCount += draft.stored.count
     for stream in draft.streams {
       for run in stream.runs { byteCount += run.batches.count + run.producers.count + Self.rowByteCount }
     }
@@ -129,10 +125,13 @@ final class SegmentWriter: @unchecked Sendable {
   /// Adds what came through the log in front of the segment, and notes up to where that is.
   ///
   /// - Parameters:
+  ///   - marks: marks to store along with it, of batches that are in the segment or among these.
+  ///   - markedThrough: the row up to which the table of marks is complete with them, if that is news.
   ///   - indexesRuns: whether it is time to bring the index up to date, with the rows before these.
   ///   - isSynced: whether it has to be durable. Otherwise a later transaction, or a sync of the WAL, makes it so.
   func apply(
-    _ rows: GroupRows, through position: UInt64, indexesRuns: Bool, isSynced: Bool
+    _ rows: GroupRows, through position: UInt64, marks: [LocatedMark] = [], markedThrough: Int64? = nil,
+    indexesRuns: Bool, isSynced: Bool
   ) throws(SQLiteError) {
     try database.transact(isSynced: isSynced) { () throws(SQLiteError) in
       if indexesRuns { try database.execute(SegmentSchema.indexRunsText) }
@@ -141,6 +140,7 @@ final class SegmentWriter: @unchecked Sendable {
         try insertStream.run()
       }
       for row in rows.rows { try row.insert(with: insertRun) }
+      try write(marks, through: markedThrough)
       let update = try database.prepare("UPDATE journal SET position = ?1")
       update.bind(1, bits: position)
       try update.run()
@@ -151,8 +151,7 @@ final class SegmentWriter: @unchecked Sendable {
 
   /// Brings the table of marks up to date in a transaction of its own.
   func commit(marks: [LocatedMark]) throws(SQLiteError) {
-    try database.transact { () throws(SQLiteError) in try write(marks) }
-    unstoredBatchCount = 0
+    try database.transact { () throws(SQLiteError) in try write(marks, through: lastRow) }
   }
 
   /// Records that retention removes the segments below this number.
@@ -191,9 +190,6 @@ final class SegmentWriter: @unchecked Sendable {
     }
   }
 
-  /// Counts batches found at the start whose marks are not in the table.
-  func noteUnstored(_ batchCount: Int) { unstoredBatchCount += batchCount }
-
   private func write(_ draft: GroupDraft) throws(SQLiteError) {
     for stream in draft.streams {
       if stream.isNew || stream.sealsNow {
@@ -219,11 +215,13 @@ final class SegmentWriter: @unchecked Sendable {
   /// A producer's mark and the stream that it is on.
   typealias LocatedMark = (stream: Int64, producer: ProducerID, mark: ProducerMark)
 
-  private func write(_ marks: [LocatedMark]) throws(SQLiteError) {
+  /// - Parameter row: the last row whose marks are all in the table then; nil if that has not changed.
+  private func write(_ marks: [LocatedMark], through row: Int64?) throws(SQLiteError) {
     for (stream, producer, mark) in marks {
       try Self.write(mark.unstored(in: segment.number), of: producer, on: stream, with: insertMark)
     }
-    updateMarksThrough.bind(1, lastRow)
+    guard let row else { return }
+    updateMarksThrough.bind(1, row)
     try updateMarksThrough.run()
   }
 

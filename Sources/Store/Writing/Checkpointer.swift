@@ -20,6 +20,7 @@ final class Checkpointer: Sendable {
 
   private let state = Mutex(State())
   private let walByteCountMax: Int
+  private let heldWalByteCountMax: Int
   private let log: @Sendable (LogLine) -> Void
 
   /// Readers that stay in old parts of the WAL let it grow to this many times its maximum before they are waited for.
@@ -34,8 +35,10 @@ final class Checkpointer: Sendable {
   /// While nothing is stored, a WAL of this fraction of its maximum is checkpointed.
   private static let idleWalDivisor = 4
 
-  init(_ configuration: StoreConfiguration) {
-    walByteCountMax = configuration.walByteCountMax
+  /// - Parameter walByteCountMax: how much is checkpointed at once, if that is less than in the configuration.
+  init(_ configuration: StoreConfiguration, walByteCountMax: Int = .max) {
+    self.walByteCountMax = min(walByteCountMax, configuration.walByteCountMax)
+    heldWalByteCountMax = configuration.walByteCountMax * Self.walPatienceFactor
     log = configuration.log
   }
 
@@ -59,7 +62,7 @@ final class Checkpointer: Sendable {
     do throws(SQLiteError) {
       try active.database.checkpoint()
       // A reader that stays long keeps the WAL from starting over. Beyond the limit, wait for it.
-      if active.database.walByteCount > walByteCountMax * Self.walPatienceFactor,
+      if active.database.walByteCount > heldWalByteCountMax,
         start >= state.withLock({ $0.nextPatienceAt }),
         try !active.database.truncateWal(timeout: Self.walPatience)
       {

@@ -8,8 +8,12 @@ internal import LogsWire
 struct MarkCache: Sendable {
   private var young: [MarkKey: CachedMark] = [:]
   private var old: [MarkKey: CachedMark] = [:]
-  /// The marks with batches that no segment's table covers.
+  /// The marks with batches that no segment's table covers. Those of the cycle come first.
   private var unstored: [CachedMark] = []
+  /// Batches whose marks the table may lack.
+  private(set) var unstoredBatchCount = 0
+  /// What is brought into the table in portions.
+  private var cycle: Cycle?
   private let generationCountMax: Int
   /// How large the young generation becomes before it is the old one.
   private var rotationCount: Int
@@ -17,6 +21,17 @@ struct MarkCache: Sendable {
   init(countMax: Int) {
     generationCountMax = max(1, countMax / 2)
     rotationCount = generationCountMax
+  }
+
+  /// All marks that were unstored at one moment, on their way into the table.
+  private struct Cycle {
+    let count: Int
+    /// How many of them are still to be stored.
+    var leftCount: Int
+    /// The last row of the segment when it began: the marks of all rows up to it are among these.
+    let lastRow: Int64
+    /// Batches stored since.
+    var laterBatchCount = 0
   }
 
   var count: Int { young.count + old.count }
@@ -45,14 +60,19 @@ struct MarkCache: Sendable {
     return cached
   }
 
-  /// Adds a mark that no segment's table covers.
-  mutating func adopt(_ key: MarkKey, _ mark: ProducerMark) { noteUnstored(add(key, mark, pinCount: 0)) }
+  /// Adds marks that no segment's table covers, of so many batches.
+  mutating func adopt(_ marks: [MarkKey: ProducerMark], batchCount: Int) {
+    for (key, mark) in marks { noteUnstored(add(key, mark, pinCount: 0)) }
+    unstoredBatchCount += batchCount
+  }
 
   /// A batch of a pinned mark's producer was stored.
   mutating func add(_ record: ProducerMark.Record, to cached: CachedMark) {
     precondition(cached.pinCount > 0, "the mark of a request that is being answered is pinned")
     cached.mark.add(record)
     noteUnstored(cached)
+    unstoredBatchCount += 1
+    cycle?.laterBatchCount += 1
   }
 
   private mutating func noteUnstored(_ cached: CachedMark) {
@@ -67,15 +87,55 @@ struct MarkCache: Sendable {
   /// All of `unstoredMarks` are in the table of a segment now.
   mutating func noteStored(in segment: Int64) {
     for cached in unstored {
-      cached.mark.noteStored(in: segment)
+      cached.mark.noteStored(in: segment, through: cached.mark.number)
       cached.isUnstored = false
     }
     unstored = []
+    unstoredBatchCount = 0
+    cycle = nil
+  }
+
+  /// Some of the marks that the table lacks, as they are now, for a transaction that also brings batches.
+  ///
+  /// The more batches it brings, the more marks it takes along, so that a cycle ends when half as many as `lagMax` have
+  /// been brought.
+  ///
+  /// - Parameters:
+  ///   - lagMax: how many batches the table may lack before a cycle begins.
+  ///   - lastRow: the last row before the transaction. The marks of all rows up to it are here.
+  /// - Returns: nil while there are none to be stored.
+  mutating func portion(lagMax: Int, batchCount: Int, lastRow: Int64) -> MarkPortion? {
+    if cycle == nil, unstoredBatchCount >= lagMax {
+      cycle = Cycle(count: unstored.count, leftCount: unstored.count, lastRow: lastRow)
+    }
+    guard let cycle else { return nil }
+    let count = min(cycle.leftCount, 1 + cycle.count * batchCount * 2 / lagMax)
+    return MarkPortion(
+      marks: unstored.prefix(count).map { ($0.key, $0.mark) },
+      through: count == cycle.leftCount ? cycle.lastRow : nil)
+  }
+
+  /// A portion is in the table of a segment now. If the cycle has been given up meanwhile, what was stored counts as
+  /// not stored, and is stored again.
+  mutating func noteStored(_ portion: MarkPortion, in segment: Int64) {
+    guard let begun = cycle else { return }
+    let stored = unstored[..<portion.marks.count]
+    unstored.removeFirst(portion.marks.count)
+    for (cached, (_, mark)) in zip(stored, portion.marks) {
+      cached.mark.noteStored(in: segment, through: mark.number)
+      cached.isUnstored = cached.mark.number > mark.number
+      if cached.isUnstored { unstored.append(cached) }
+    }
+    cycle?.leftCount -= portion.marks.count
+    guard portion.through != nil else { return }
+    unstoredBatchCount = begun.laterBatchCount
+    cycle = nil
   }
 
   /// A stream is gone: its producers have sent nothing to the next one of its name.
   mutating func forget(_ stream: StreamName) {
     unstored.removeAll { $0.key.stream == stream }
+    cycle = nil
     for cached in [young, old].joined().map(\.value) where cached.key.stream == stream {
       cached.mark = ProducerMark()
       cached.isUnstored = false
@@ -111,6 +171,13 @@ struct MarkCache: Sendable {
     }
     young[cached.key] = cached
   }
+}
+
+/// Marks that go into the table together with batches.
+struct MarkPortion: Sendable {
+  let marks: [(key: MarkKey, mark: ProducerMark)]
+  /// The row up to which the table is complete with these; nil if more are needed for that.
+  let through: Int64?
 }
 
 /// A producer's mark in memory: one object while it is there, which a request looks up once, when it is queued.

@@ -37,7 +37,8 @@ struct ProducerMark: Hashable, Sendable {
     segment == self.segment ? records.filter { $0.number > storedThrough } : records
   }
 
-  mutating func noteStored(in segment: Int64) {
+  /// - Parameter number: what the table holds of it: the highest number then.
+  mutating func noteStored(in segment: Int64, through number: UInt64) {
     self.segment = segment
     storedThrough = number
   }

@@ -9,6 +9,9 @@ struct Sender: Hashable, Sendable {
   /// The producer as in `marks`, then the number, little-endian.
   private static let byteCount = 24
 
+  /// How many senders these bytes are of.
+  static func count(in bytes: ByteString) -> Int { bytes.count / byteCount }
+
   static func encode(_ senders: some Collection<Sender>) -> ByteString {
     var writer = ByteWriter(capacity: senders.count * byteCount)
     for sender in senders {

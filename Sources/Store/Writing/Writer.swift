@@ -62,9 +62,6 @@ final class Writer: @unchecked Sendable {
   /// How often an idle writer checks the age of the segment.
   private static let idleInterval = Duration.seconds(30)
   private static let retryAfterMilliseconds: UInt32 = 1000
-  /// With an applier the marks may lag this many times further behind: their transaction waits until all is applied,
-  /// and appends with it.
-  private static let appliedMarkLagFactor = 4
   /// Up to this size, what waits is committed by the thread that brought it; more is left to the writer's thread, which
   /// has nothing else to do.
   private static let leadByteCountMax = 64 << 10
@@ -134,17 +131,17 @@ final class Writer: @unchecked Sendable {
   private func noteTime(_ time: Int64) {
     recentCommitTime += (time - recentCommitTime) / Self.recentCommitDivisor
     let isQuick = max(recentCommitTime, time) <= configuration.leadCommitTimeMax.nanoseconds
-    // The applier brings the index up to date.
-    let lags = areMarksDue || applier == nil && active.unindexedRunCount >= configuration.indexLagCountMax
+    // The applier brings both tables up to date.
+    let lags = applier == nil && (areMarksDue || active.unindexedRunCount >= configuration.indexLagCountMax)
     mayLead.store(isQuick && !lags && !hasObstacle, ordering: .relaxed)
   }
 
   // MARK: a group
 
-  /// Whether the table of marks lags so far behind that the next transaction brings it up to date.
+  /// Whether the table of marks lags so far behind that the next transaction here brings it up to date. An applier
+  /// does that before, unless most groups are too large for it.
   private var areMarksDue: Bool {
-    let factor = applier == nil ? 1 : Self.appliedMarkLagFactor
-    return active.unstoredBatchCount >= configuration.markLagCountMax * factor
+    queue.unstoredBatchCount >= configuration.markLagCountMax * (applier == nil ? 1 : 2 * Applier.markLagFactor)
   }
 
   private func commit(_ group: WriterQueue.Group) throws(StoreError) {
@@ -180,7 +177,7 @@ final class Writer: @unchecked Sendable {
   ///
   /// - Returns: false if it has to be committed to the segment here.
   private func takeAhead(_ draft: GroupDraft, _ group: WriterQueue.Group) throws(StoreError) -> Bool {
-    guard let applier, !areMarksDue else { return false }
+    guard let applier else { return false }
     do throws(StoreError) {
       guard try applier.take(GroupRows(draft)) else { return false }
     } catch {
@@ -442,17 +439,13 @@ final class Writer: @unchecked Sendable {
     return false
   }
 
-  private var unstoredMarks: [SegmentWriter.LocatedMark] {
-    queue.unstoredMarks.compactMap { (key, mark) in
-      catalog[key.stream].map { (stream: $0.id, producer: key.producer, mark: mark) }
-    }
-  }
+  private var unstoredMarks: [SegmentWriter.LocatedMark] { queue.located(queue.unstoredMarks) }
 
   /// Brings the active segment's table of marks up to date.
   ///
   /// - Returns: false when the disk is full or locked.
   private func storeMarks() throws(StoreError) -> Bool {
-    guard active.unstoredBatchCount > 0 else { return true }
+    guard queue.unstoredBatchCount > 0 else { return true }
     do throws(SQLiteError) {
       try transact { () throws(SQLiteError) in try active.commit(marks: unstoredMarks) }
     } catch {

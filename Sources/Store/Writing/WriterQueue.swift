@@ -250,15 +250,32 @@ final class WriterQueue: Sendable {
   /// The marks that the active segment's table lacks.
   var unstoredMarks: [(key: MarkKey, mark: ProducerMark)] { monitor.withLock { $0.marks.unstoredMarks } }
 
-  /// Adds marks found at the start that the active segment's table lacks.
-  func adopt(_ marks: [MarkKey: ProducerMark]) {
-    monitor.withLock { state in
-      for (key, mark) in marks { state.marks.adopt(key, mark) }
+  /// Marks with the ids of their streams, without those of streams that do not exist.
+  func located(_ marks: [(key: MarkKey, mark: ProducerMark)]) -> [SegmentWriter.LocatedMark] {
+    marks.compactMap { (key, mark) in
+      catalog[key.stream].map { (stream: $0.id, producer: key.producer, mark: mark) }
     }
+  }
+
+  /// How many batches the active segment's table of marks may lack.
+  var unstoredBatchCount: Int { monitor.withLock { $0.marks.unstoredBatchCount } }
+
+  /// Adds marks found at the start that the active segment's table lacks, of so many batches.
+  func adopt(_ marks: [MarkKey: ProducerMark], batchCount: Int) {
+    monitor.withLock { $0.marks.adopt(marks, batchCount: batchCount) }
   }
 
   /// All marks are in a segment's table now.
   func noteMarksStored(in segment: Int64) { monitor.withLock { $0.marks.noteStored(in: segment) } }
+
+  /// As of `MarkCache`.
+  func markPortion(lagMax: Int, batchCount: Int, lastRow: Int64) -> MarkPortion? {
+    monitor.withLock { $0.marks.portion(lagMax: lagMax, batchCount: batchCount, lastRow: lastRow) }
+  }
+
+  func noteStored(_ portion: MarkPortion, in segment: Int64) {
+    monitor.withLock { $0.marks.noteStored(portion, in: segment) }
+  }
 
   func recentMarks(countMax: Int) -> [MarkKey: ProducerMark] {
     monitor.withLock { $0.marks.recent(countMax: countMax) }
