@@ -172,7 +172,9 @@ extension LogClient {
     if encoded.truncatedCount > 0 { pending.truncated(encoded.truncatedCount) }
     for (index, content) in encoded.contents.enumerated() {
       let cost = content.byteCount + Self.batchOverheadByteCount
-      do { try await budget.take(cost) } catch { throw error.afterSending(index > 0) }
+      if !budget.takeAtOnce(cost) {
+        do { try await budget.take(cost) } catch { throw error.afterSending(index > 0) }
+      }
       pending.open()
       handOver(content, to: stream, answer: pending, cost: cost)
     }

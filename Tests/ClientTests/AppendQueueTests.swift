@@ -164,10 +164,32 @@ import Testing
     _ = sendAll(&queue)
     for id in 1...3 { _ = queue.acknowledge(UInt32(id)) }
     #expect(queue.isEmpty)
-    for stream in [web, db] { queue.append(batch(), to: key(stream), answer: PendingAppend(stream: stream), cost: 1) }
+    let streams = [web, db]
+    for stream in streams { queue.append(batch(), to: key(stream), answer: PendingAppend(stream: stream), cost: 1) }
     let next = sendAll(&queue, from: 10)
-    #expect(next.map(\.number) == [4, 4])
-    #expect(next.map(\.floor) == [4, 4])
+    #expect(next.map(\.number) == [4, 1])
+    #expect(next.map(\.floor) == [4, 1])
+    for id in 10...11 { _ = queue.acknowledge(UInt32(id)) }
+    #expect(queue.isEmpty)
+    // The one that was emptied first is forgotten by now.
+    for stream in streams { queue.append(batch(), to: key(stream), answer: PendingAppend(stream: stream), cost: 1) }
+    #expect(sendAll(&queue, from: 20).map(\.number) == [5, 2])
+  }
+
+  @Test func `a stream that is forgotten while it waits stays so`() {
+    var queue = queue(2)
+    _ = sendAll(&queue)
+    // The second is given up while the first is in flight: nothing is sent until that is answered.
+    #expect(queue.giveUp(2, final(.badBatch), now: now)?.number == 2)
+    #expect(queue.acknowledge(1)?.number == 1)
+    #expect(queue.isEmpty)
+    queue.append(batch(), to: key(web), answer: PendingAppend(stream: web), cost: 1)
+    #expect(queue.resume(now: now) == nil)
+    #expect(sendAll(&queue, from: 10).map(\.number) == [3])
+    #expect(!queue.isEmpty)
+    #expect(queue.acknowledge(10)?.number == 3)
+    queue.append(batch(), to: key(web), answer: PendingAppend(stream: web), cost: 1)
+    #expect(sendAll(&queue, from: 20).map(\.number) == [4])
   }
 
   @Test func `giving up everything reports which batches may have been stored`() {

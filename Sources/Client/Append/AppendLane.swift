@@ -45,6 +45,8 @@ final class AppendLane {
   // For the queue.
   /// The last number that was given here; nil if its batches come with theirs.
   var numberLast: UInt64?
+  /// Whether the queue has it no longer; it may still have a turn, or wait.
+  var isForgotten = false
   var isInTurns = false
   var isInRecovering = false
   /// Whether a batch was refused for now on this connection, and none has been acknowledged since.
@@ -53,6 +55,8 @@ final class AppendLane {
   init(_ key: AppendQueue.Key) { self.key = key }
 
   var isEmpty: Bool { batches.isEmpty }
+  /// Whether it sends what comes as a new one would.
+  var isAsNew: Bool { isEmpty && inFlightCount == 0 && recovery == nil && attempt == 0 && heldCount == 0 }
   var isRecovering: Bool { recovery != nil }
 
   func append(_ batch: NumberedBatch) { batches.append(batch) }

@@ -5,7 +5,7 @@ internal import LogsWire
 ///
 /// Without I/O or clock. A copy would share the lanes, which are objects. Lanes take turns. A batch is numbered by the
 /// caller or here. Numbers given here rise within a lane, and a new lane begins above every number that was used by
-/// lanes that are forgotten; its floor makes that valid. So nothing is kept for a lane that has nothing to send.
+/// lanes that are forgotten; its floor makes that valid. So of lanes that have nothing to send only one is kept.
 struct AppendQueue {
   /// What a batch number belongs to.
   struct Key: Hashable, Comparable {
@@ -23,6 +23,8 @@ struct AppendQueue {
   }
 
   private var lanes: [Key: AppendLane] = [:]
+  /// The lane that was emptied last. It is kept, since the next batch is mostly for it.
+  private var spare: AppendLane?
   /// Lanes that may have something to send, in the order of their turns, each once.
   private var turns = Deque<AppendLane>()
   private var recovering = Deque<AppendLane>()
@@ -30,8 +32,10 @@ struct AppendQueue {
   private var inFlight: [UInt32: Flight] = [:]
   private var numberLast: UInt64 = 0
 
-  var isEmpty: Bool { lanes.isEmpty }
+  var isEmpty: Bool { lanes.count == (spare == nil ? 0 : 1) }
   var inFlightCount: Int { inFlight.count }
+  /// Whether there may be something to send, now or after a wait.
+  var mayHaveWork: Bool { !turns.isEmpty || !recovering.isEmpty }
   /// Whether something was refused for now and is not accepted yet.
   var hasPostponed: Bool { postponedCount > 0 }
 
@@ -54,6 +58,10 @@ struct AppendQueue {
   }
 
   private mutating func lane(_ key: Key) -> AppendLane {
+    if let lane = spare, lane.key == key {
+      spare = nil
+      return lane
+    }
     if let lane = lanes[key] { return lane }
     let lane = AppendLane(key)
     lanes[key] = lane
@@ -250,19 +258,28 @@ struct AppendQueue {
   }
 
   private mutating func settled(_ lane: AppendLane) {
-    if lane.isEmpty { return forget(lane) }
+    if lane.isEmpty { return lane.isAsNew && !lane.isForgotten ? spare(lane) : forget(lane) }
     if !lane.isRecovering { return takesTurns(lane) }
     guard !lane.isInRecovering else { return }
     lane.isInRecovering = true
     recovering.append(lane)
   }
 
+  /// Keeps a lane that has nothing, in place of the one that is kept.
+  private mutating func spare(_ lane: AppendLane) {
+    guard spare !== lane else { return }
+    if let spare { forget(spare) }
+    spare = lane
+  }
+
   private mutating func forgetIfEmpty(_ lane: AppendLane) { if lane.isEmpty { forget(lane) } }
 
   /// Nothing of it is in flight. Should it still have a turn, that has nothing to send.
   private mutating func forget(_ lane: AppendLane) {
-    guard lanes[lane.key] === lane else { return }
+    guard !lane.isForgotten else { return }
+    lane.isForgotten = true
     lanes[lane.key] = nil
+    if spare === lane { spare = nil }
     setPostponed(lane, false)
     numberLast = max(numberLast, lane.numberLast ?? 0)
   }

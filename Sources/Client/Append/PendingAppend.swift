@@ -189,13 +189,13 @@ extension PendingAppend {
   }
 
   private func settleAcceptance(_ error: LogError?) {
-    let (waiter, outcome) = state.withLock { state -> (AcceptanceWaiter?, LogError?) in
+    let answer = state.withLock { state -> (waiter: AcceptanceWaiter, error: LogError?)? in
       state.unacceptedCount -= 1
-      state.rejection = state.rejection ?? error
-      guard state.unacceptedCount == 0 else { return (nil, nil) }
-      defer { state.acceptanceWaiter = nil }
-      return (state.acceptanceWaiter, state.rejection)
+      if let error, state.rejection == nil { state.rejection = error }
+      guard state.unacceptedCount == 0, let waiter = state.acceptanceWaiter else { return nil }
+      state.acceptanceWaiter = nil
+      return (waiter, state.rejection)
     }
-    waiter?.resume(returning: outcome)
+    if let answer { answer.waiter.resume(returning: answer.error) }
   }
 }

@@ -30,17 +30,11 @@ final class SendBudget: Sendable {
   ///
   /// - Throws: `LogError`: `cancelled`, or what `close` was given; then nothing is taken.
   func take(_ byteCount: Int) async throws(LogError) {
-    let (error, id) = state.withLock { state -> (LogError?, UInt64?) in
-      if let closed = state.closed { return (closed, nil) }
-      if state.waiting.isEmpty, fits(byteCount, state) {
-        state.used += byteCount
-        return (nil, nil)
-      }
+    if takeAtOnce(byteCount) { return }
+    let id = state.withLock { state in
       state.waiterIDLast += 1
-      return (nil, state.waiterIDLast)
+      return state.waiterIDLast
     }
-    if let error { throw error }
-    guard let id else { return }
     let failure = await withTaskCancellationHandler {
       await withCheckedContinuation { (waiter: Waiter) in wait(byteCount, id, waiter) }
     } onCancel: {
@@ -49,16 +43,23 @@ final class SendBudget: Sendable {
     if let failure { throw failure }
   }
 
-  private func fits(_ byteCount: Int, _ state: State) -> Bool {
-    state.used == 0 || state.used + byteCount <= byteCountMax
+  /// Takes room if there is some and nobody waits for it.
+  func takeAtOnce(_ byteCount: Int) -> Bool {
+    state.withLock { state in
+      guard state.closed == nil, state.waiting.isEmpty, fits(byteCount, used: state.used) else { return false }
+      state.used += byteCount
+      return true
+    }
   }
+
+  private func fits(_ byteCount: Int, used: Int) -> Bool { used == 0 || used + byteCount <= byteCountMax }
 
   private func wait(_ byteCount: Int, _ id: UInt64, _ waiter: Waiter) {
     let answer = state.withLock { state -> LogError?? in
       if let closed = state.closed { return .some(closed) }
       // The handler may have run already. This is checked under the lock: if it runs later, it finds the waiter.
       if Task.isCancelled { return .some(.cancelled("waiting for room in the send queue")) }
-      if state.waiting.isEmpty, fits(byteCount, state) {
+      if state.waiting.isEmpty, fits(byteCount, used: state.used) {
         state.used += byteCount
         return .some(nil)
       }
@@ -91,7 +92,7 @@ final class SendBudget: Sendable {
 
   private func admit(_ state: inout State) -> [Waiter] {
     var admitted: [Waiter] = []
-    while let next = state.waiting.first, fits(next.byteCount, state) {
+    while let next = state.waiting.first, fits(next.byteCount, used: state.used) {
       state.used += next.byteCount
       admitted.append(next.waiter)
       _ = state.waiting.popFirst()

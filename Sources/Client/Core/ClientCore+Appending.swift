@@ -33,16 +33,23 @@ extension ClientCore {
 
   /// Sends what the credit allows, and requests what is due.
   func sendWaiting() {
-    guard case .open(let link, let welcome) = phase else { return }
+    guard case .open(let link) = phase else { return }
+    // After most answers there is nothing to do.
+    guard appends.mayHaveWork || subscriptions.mayHaveWork || waitTimer != nil else { return }
     var readyAt = appends.resume(now: loop.now)
     if let time = subscriptions.resume(now: loop.now) { readyAt = min(readyAt ?? time, time) }
     carryOutFollows()
-    let inFlightCountMax = AppendQueue.inFlightCountMax(welcome)
+    let inFlightCountMax = link.inFlightCountMax
     while let next = appends.next(inFlightCountMax: inFlightCountMax, fits: { link.canAppend(byteCount: $0) }) {
       appends.sent(next, id: link.append(next))
     }
+    wait(until: readyAt)
+  }
+
+  private func wait(until time: MonotonicTime?) {
+    if waitTimer == nil, time == nil { return }
     waitTimer?.cancel()
-    waitTimer = readyAt.map { time in
+    waitTimer = time.map { time in
       loop.schedule(after: .nanoseconds(Int64(clamping: time.nanoseconds(since: loop.now)))) { self.sendWaiting() }
     }
   }
@@ -62,7 +69,9 @@ extension ClientCore {
       budget.release(batch.cost)
       batch.answer.refused(error)
     case .heldBack(let batch, let error): batch.answer.heldBack(error)
-    case .refusing(let error): board.set(.refusing(because: error))
+    case .refusing(let error):
+      isRefusing = true
+      board.set(.refusing(because: error))
     case .noted: break
     }
   }

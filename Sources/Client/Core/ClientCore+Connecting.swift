@@ -41,23 +41,25 @@ extension ClientCore {
   }
 
   func welcomed(_ welcome: Welcome, _ link: Link) {
-    phase = .open(link, welcome)
+    phase = .open(link)
+    serverName = welcome.name
     plan.connected(now: loop.now)
     board.isTokenIgnored = hasToken && !welcome.checksTokens
-    board.set(connectedState(welcome))
+    board.set(connectedState)
     subscriptions.connected()
     carryOutFollows()
     for key in requests.keys.sorted() { makeRequest(key) }
   }
 
-  private func connectedState(_ welcome: Welcome) -> ConnectionState {
-    .connected(server: welcome.name, url: endpoints[plan.server].description)
+  private var connectedState: ConnectionState {
+    .connected(server: serverName, url: endpoints[plan.server].description)
   }
 
   /// Everything that was refused for now has been accepted or given up.
   func endRefusing() {
-    guard case .open(_, let welcome) = phase, !appends.hasPostponed else { return }
-    board.endRefusing(connectedState(welcome))
+    guard isRefusing, case .open = phase, !appends.hasPostponed else { return }
+    isRefusing = false
+    board.endRefusing(connectedState)
   }
 
   /// The link has ended by itself, in whatever phase.
@@ -95,7 +97,7 @@ extension ClientCore {
       timer.cancel()
     case .connecting(let attempt): attempt.cancel()
     case .waiting(let timer): timer.cancel()
-    case .handshake(let link), .open(let link, _), .draining(let link, _), .suspending(let link), .closing(let link):
+    case .handshake(let link), .open(let link), .draining(let link, _), .suspending(let link), .closing(let link):
       link.abandon()
     case .idle, .suspended, .closed: break
     }
@@ -103,7 +105,7 @@ extension ClientCore {
 
   /// The server is about to stop.
   func goingAway(_ goAway: GoAway) {
-    guard case .open(let link, _) = phase else { return }
+    guard case .open(let link) = phase else { return }
     stopRenewal()
     phase = .draining(link, LogError(goAway))
     plan.goingAway(goAway.advice)

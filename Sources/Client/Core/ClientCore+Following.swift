@@ -25,6 +25,7 @@ extension ClientCore {
 
   /// Carries out the actions for subscriptions.
   func carryOutFollows() {
+    guard subscriptions.hasActions else { return }
     while let action = subscriptions.nextAction() {
       switch action {
       case .ask(let follow, let place): if let id = openLink?.follow(follow) { subscriptions.asked(place, id: id) }

@@ -27,7 +27,7 @@ extension ClientCore {
     waitTimer = nil
     disconnect(LogError(.suspended, "the client was suspended; it continues after `resume`", isRetryable: true))
     switch phase {
-    case .handshake(let link), .open(let link, _), .draining(let link, _):
+    case .handshake(let link), .open(let link), .draining(let link, _):
       stopRenewal()
       phase = .suspending(link)
       link.closeLingering(for: Self.lingerDuration)

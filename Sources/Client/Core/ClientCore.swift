@@ -25,11 +25,11 @@ internal import LogsWire
 actor ClientCore {
   enum Phase {
     case idle
-    case asking(UInt64, Task<Void, Never>, LoopTimer)
+    indirect case asking(UInt64, Task<Void, Never>, LoopTimer)
     case connecting(ConnectAttempt)
     case handshake(Link)
-    case open(Link, Welcome)
-    case draining(Link, LogError)
+    case open(Link)
+    indirect case draining(Link, LogError)
     case waiting(LoopTimer)
     case suspending(Link)
     case suspended
@@ -50,6 +50,10 @@ actor ClientCore {
 
   var phase = Phase.idle
   var linkNumberLast: UInt64 = 0
+  /// The name of the server of the last open connection.
+  var serverName = ""
+  /// Whether the server has refused an append for now, until everything that it refused is accepted or given up.
+  var isRefusing = false
   /// Whether the server got a token with the last HELLO.
   var hasToken = false
   /// How often the token provider was asked.
@@ -105,14 +109,14 @@ actor ClientCore {
   /// The connection, in whatever phase.
   var link: Link? {
     switch phase {
-    case .handshake(let link), .open(let link, _), .draining(let link, _), .suspending(let link), .closing(let link):
+    case .handshake(let link), .open(let link), .draining(let link, _), .suspending(let link), .closing(let link):
       link
     case .idle, .asking, .connecting, .waiting, .suspended, .closed: nil
     }
   }
 
   /// The connection, if something new may be sent.
-  var openLink: Link? { if case .open(let link, _) = phase { link } else { nil } }
+  var openLink: Link? { if case .open(let link) = phase { link } else { nil } }
 
   var isClosed: Bool { if case .closed = phase { true } else { false } }
 }
@@ -160,7 +164,7 @@ extension ClientCore {
   func closeIfDone() {
     guard isShuttingDown, appends.isEmpty else { return }
     switch phase {
-    case .open(let link, _), .draining(let link, _):
+    case .open(let link), .draining(let link, _):
       stopRenewal()
       phase = .closing(link)
       link.closeLingering(for: Self.lingerDuration)

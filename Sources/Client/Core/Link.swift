@@ -12,6 +12,8 @@ final class Link: ConnectionHandler {
   private var session: ClientSession
   private var ticks: LoopTimer?
   private(set) var tickInterval = Duration.zero
+  /// How many batches of one lane may be in flight, once the server has said so.
+  private(set) var inFlightCountMax = 0
   private var isOver = false
 
   /// How many times per heartbeat the deadlines of the session are checked.
@@ -133,7 +135,10 @@ final class Link: ConnectionHandler {
     guard !events.isEmpty else { return }
     for event in events {
       if case .send(let frame) = event { send(frame) }
-      if case .welcomed = event { tick(every: session.heartbeatMilliseconds) }
+      if case .welcomed(let welcome) = event {
+        inFlightCountMax = AppendQueue.inFlightCountMax(welcome)
+        tick(every: session.heartbeatMilliseconds)
+      }
     }
     let number = number
     core.assumeIsolated { core in core.happened(events, onLink: number) }

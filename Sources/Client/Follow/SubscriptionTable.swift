@@ -60,6 +60,11 @@ struct SubscriptionTable: ~Copyable {
   }
 
   var isEmpty: Bool { subscriptions.isEmpty }
+  /// Whether there may be something to request, now or after a wait.
+  var mayHaveWork: Bool { !unasked.isEmpty || !retries.isEmpty }
+
+  /// Whether there is something to carry out.
+  var hasActions: Bool { !actions.isEmpty }
 
   mutating func nextAction() -> Action? { actions.popFirst() }
 
