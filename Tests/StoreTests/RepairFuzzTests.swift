@@ -176,7 +176,7 @@ import Testing
       let after = damaged.contents("data/segments/\(name)")
       let log = Log(pristine.contents("data/segments/\(name)-wal"), damaged.contents("data/segments/\(name)-wal"))
       // One that has another's place is found there.
-      let isMoved = damaged.names().contains { damaged.contents("data/segments/\($0)") == before }
+      let isMoved = after != before && damaged.names().contains { damaged.contents("data/segments/\($0)") == before }
       let pages = WALPages(log.before)?.applied(to: before, isWholeOnly: false) ?? before
       PageScan.scans(pages)[0].forEachRow { row in
         guard let stream = names[row.stream] else { return }

@@ -20,9 +20,11 @@ struct WALPages {
     pageByteCount = Self.pageByteCounts.contains(stated) ? stated : SegmentSchema.pageByteCount
     if frameCount == 0 { return nil }
     salt = salt(at: 16)
-    // Where it was just begun anew, nothing is in it yet. But the header may be damaged.
-    let isUsed = (0..<frameCount).contains { salt(at: start($0) + 8) == salt }
-    if !isHeaderWhole, !isUsed { salt = salt(at: start(0) + 8) }
+    // Where it was just begun anew, nothing is in it yet. But the header may be damaged, and a frame, too.
+    let salts = (0..<frameCount).map { salt(at: start($0) + 8) }
+    if !isHeaderWhole, !salts.contains(salt) {
+      salt = zip(salts, salts.dropFirst()).first { $0 == $1 }?.0 ?? salts[0]
+    }
   }
 
   private var frameCount: Int {
