@@ -171,6 +171,8 @@ package final class Server: Sendable {
     store.readerThreadCount = configuration.readerThreadCount
     store.streamCountMax = configuration.streamCountMax
     store.retention = configuration.retention
+    store.archive = configuration.archive
+    store.archiveAgeMax = configuration.archiveAgeMax
     store.log = log
     return store
   }

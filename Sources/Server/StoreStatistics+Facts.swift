@@ -38,8 +38,28 @@ extension StoreStatistics {
       ServerFact("queue_batches", queueBatchCount),
       ServerFact("tail_cache_bytes", tailCacheByteCount),
       ServerFact("background_check", check.rawValue),
-    ] + forecasts
+    ] + forecasts + archiveFacts
   }
+
+  /// Nothing where there is no archive.
+  private var archiveFacts: [ServerFact] {
+    guard let archive else { return [] }
+    let facts = [
+      ServerFact("archive_failing", archive.failure == nil ? 0 : 1),
+      ServerFact("unarchived_segments", archive.waitingCount),
+      ServerFact("archived_segments_total", archive.copiedCount),
+      ServerFact("archived_bytes_total", archive.copiedByteCount),
+      ServerFact("archive_lost_segments_total", archive.lostCount),
+      ServerFact("archive_trimmed_segments_total", archive.expiredCount),
+    ]
+    return facts
+      + [
+        archive.through.map { ServerFact("archived_through_segment", Int($0)) },
+        archive.failure.map { ServerFact("archive_error", String($0.prefix(Self.failureLengthMax))) },
+      ].compactMap(\.self)
+  }
+
+  private static let failureLengthMax = 1_000
 
   /// What is known of how long space lasts.
   private var forecasts: [ServerFact] {

@@ -22,6 +22,7 @@ package final class Store: Sendable {
   private let rollover: SegmentRollover
   private let retention: Retention
   private let rewriting: Rewriting
+  let archive: Archive
   private let check: BackgroundCheck
   private let failStop: FailStop
   private let searches: Searches
@@ -82,8 +83,11 @@ package final class Store: Sendable {
     retention = Retention(
       configuration, directory: directory, queue: queue, catalog: catalog, latest: found.latestReceived)
     rewriting = Rewriting(configuration, catalog: catalog)
+    archive = Archive(configuration, directory: directory, pool: pool, catalog: catalog)
     upkeep = Upkeep(
-      configuration, directory: directory, pool: pool, retention: retention, rewriting: rewriting, failed: failed)
+      configuration, directory: directory, pool: pool, retention: retention, rewriting: rewriting, archive: archive,
+      failed: failed)
+    archive.start(latest: found.latestReceived)
     rewriting.request(upkeep)
     for complete in found.closing { upkeep.add(Sealing(complete)) }
     upkeep.add(reserve)
@@ -116,6 +120,7 @@ package final class Store: Sendable {
     upkeep.apply(configuration)
     rewriting.apply(configuration, upkeep)
     retention.apply(configuration.retention, upkeep)
+    archive.apply(configuration)
     running.withLock { $0?.writer.streamCountMax.store(configuration.streamCountMax, ordering: .relaxed) }
   }
 
@@ -283,6 +288,7 @@ package final class Store: Sendable {
     check.close()
     readers.close()
     searchers.close()
+    archive.close()
     upkeep.close()
     pool.closeIdle()
     finish(running)
@@ -333,6 +339,7 @@ package final class Store: Sendable {
     statistics.compactedSegmentCount = rewritten.compacted
     statistics.rewriteFreedByteCount = rewritten.freedByteCount
     (statistics.uncompactedSegmentCount, statistics.rewritingSegment) = rewriting.progress(of: listing)
+    statistics.archive = archive.counts
     (statistics.check, statistics.checkedSegmentCount) = check.progress
     statistics.unappliedByteCount = running.withLock { $0?.writer.applier }?.unappliedByteCount ?? 0
     if let checkpoints = running.withLock({ $0?.writer.checkpointer.counts }) {

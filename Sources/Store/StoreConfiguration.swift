@@ -26,6 +26,14 @@ package struct StoreConfiguration: Sendable {
   /// A stream with less than this in a segment, before compression, gets no dictionary: it would take more than it
   /// saves. 0: streams get one whether it saves anything or not, which is for tests.
   package var dictionaryStreamByteCountMin = 4 << 20
+  /// Where sealed segments are copied to; nil for no archive.
+  package var archive: String?
+  /// A segment of the archive goes once everything in it was received this long ago.
+  package var archiveAgeMax: Duration?
+  /// How often is looked whether there is something to archive.
+  package var archiveInterval: Duration = .seconds(1)
+  /// How long a sealed segment waits to be compacted before it is archived as it is.
+  package var archiveCompactionWaitMax: Duration = .seconds(1800)
   package var writerQueueByteCountMax = 256 << 20
   package var writerQueueBatchCountMax = 1 << 20
   /// What one transaction takes at most; a single batch may exceed it.

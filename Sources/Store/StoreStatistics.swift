@@ -35,6 +35,18 @@ package struct StoreStatistics: Hashable, Sendable {
   package var isDiskLow = false
   /// Whether nothing is trimmed by age because the clock has jumped forward.
   package var isClockDoubted = false
+  /// The archive, nil if there is none: the last segment that it has, or 0; sealed segments that wait; segments that
+  /// were lost to it, copied and removed by its own retention since the start; and why it fails now.
+  package struct ArchiveState: Hashable, Sendable {
+    package var through: Int64?
+    package var waitingCount = 0
+    package var lostCount = 0
+    package var copiedCount = 0
+    package var copiedByteCount = 0
+    package var expiredCount = 0
+    package var failure: String?
+  }
+  package var archive: ArchiveState?
   /// Bytes of segments and the WAL.
   package var byteCount = 0
   package var walByteCount = 0

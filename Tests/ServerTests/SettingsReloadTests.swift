@@ -24,6 +24,7 @@ import Testing
     ("segment-age", "90m"), ("segment-idle", "90s"), ("rewrite-delay", "7ms"), ("upkeep-cpu", "7"),
     ("seal-timeout", "7s"), ("retention-age", "7d"),
     ("retention-size", "67108865"), ("retention", "a/*: 7d, 2G; $audit: none"), ("disk-min-free", "7%"),
+    ("archive", "/x/archive"), ("archive-retention-age", "70d"),
     ("log-level", "error"), ("log-format", "json"), ("log-stream", "no"),
   ]
 

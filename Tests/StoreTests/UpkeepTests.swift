@@ -33,9 +33,11 @@ import Testing
     let retention = Retention(
       configuration, directory: store, queue: WriterQueue(configuration, catalog: catalog), catalog: catalog,
       latest: nil)
+    let pool = ConnectionPool(configuration)
     return Upkeep(
-      configuration, directory: store, pool: ConnectionPool(configuration), retention: retention,
-      rewriting: Rewriting(configuration, catalog: catalog), failed: { _ in })
+      configuration, directory: store, pool: pool, retention: retention,
+      rewriting: Rewriting(configuration, catalog: catalog),
+      archive: Archive(configuration, directory: store, pool: pool, catalog: catalog), failed: { _ in })
   }
 
   @Test func `jobs run in order, and an unfinished one runs again at its time`() {

@@ -81,6 +81,21 @@ import Testing
     #expect(try Tree.file("spec/limits.md").lines.contains { $0.hasPrefix(row) })
   }
 
+  @Test func `the limits of the archive are those of the code`() throws {
+    let page = try Tree.file("spec/limits.md").lines
+    for (row, file, line) in [
+      ("| `archive-deletions` | 10,000 that", "Archive/ArchiveNotes", "deletionCountMax = 10_000"),
+      ("| `archive-pace` | 64 MiB a second", "Archive/Archive", "byteCountPerSecond = 64 << 20"),
+      (
+        "| `archive-wait` | 30 min that", "StoreConfiguration",
+        "archiveCompactionWaitMax: Duration = .seconds(1800)"
+      ),
+    ] {
+      #expect(page.contains { $0.hasPrefix(row) }, "\(row)")
+      #expect(try Tree.file("Sources/Store/\(file).swift").lines.contains { $0.hasSuffix(line) }, "\(line)")
+    }
+  }
+
   @Test func `the limits on lines that wait, and on what looks at them, are those of the code`() throws {
     let code = try Tree.file("Sources/Ship/Lines/LinePipeline.swift").lines
     let page = try Tree.file("spec/limits.md").lines

@@ -31,6 +31,9 @@ package struct ServerConfiguration: Sendable {
   package var shardCount = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)) / 2)
   package var readerThreadCount = 2
   package var retention = RetentionPolicy(rules: OwnStreams.rules)
+  /// Where sealed segments are copied to, and how long they are kept there; nil for nowhere, and for good.
+  package var archive: String?
+  package var archiveAgeMax: Duration?
   /// What the server's own log has, and how its lines look.
   var logLevel = LogLine.Level.info
   var logFormat = LogForm.Format.text

@@ -68,6 +68,29 @@ extension Setting {
         case .percent(let percent): "\(percent)%"
         }
       }),
+    Setting(
+      name: "archive", form: "DIR",
+      help:
+        """
+        where every segment is copied once it is sealed, and stays when retention removes it here: a directory on         another disk; 'none' copies nothing (default)
+        """,
+      write: { text, configuration throws(SettingError) in
+        guard !text.contains("\n"), !text.isEmpty else { throw SettingError("needs a directory, or 'none'") }
+        configuration.archive = text == "none" ? nil : text
+      }, read: { $0.archive ?? "none" }),
+    Setting(
+      name: "archive-retention-age", form: "TIME",
+      help: "entries go from the archive, too, once they were received this long ago; 'none' keeps them (default)",
+      write: { text, configuration throws(SettingError) in
+        if text == "none" {
+          configuration.archiveAgeMax = nil
+          return
+        }
+        guard let value = TimeSpan.parse(text), value >= .seconds(1) else {
+          throw SettingError("'\(text)' is no time span of 1s or more; write it like 365d, or 'none'")
+        }
+        configuration.archiveAgeMax = value
+      }, read: { $0.archiveAgeMax.map { TimeSpan.format($0) } ?? "none" }),
   ]
 
   private static func rules(_ text: String) throws(SettingError) -> [RetentionRule] {

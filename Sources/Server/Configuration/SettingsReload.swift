@@ -67,6 +67,6 @@ extension Setting {
     "output-bytes", "output-bytes-total", "heartbeat",
     "handshake-timeout", "output-timeout", "stop-advice", "drain-timeout", "segment-bytes", "segment-age",
     "segment-idle", "rewrite-delay", "upkeep-cpu", "seal-timeout", "retention-age", "retention-size", "retention",
-    "disk-min-free", "log-level", "log-format", "log-stream",
+    "disk-min-free", "archive", "archive-retention-age", "log-level", "log-format", "log-stream",
   ]
 }

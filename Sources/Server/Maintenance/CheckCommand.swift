@@ -73,8 +73,14 @@ struct CheckCommand {
       return true
     }
     let isBackup = try BackupCheck.isBackup(directory)
+    let isArchive = isBackup ? try BackupCheck.isArchive(directory) : false
     let advice =
-      isBackup
+      isArchive
+      ? """
+      Name another directory in the setting archive, which gets what the server still has; of a copy of this one, see \
+      what can be saved with: logsd repair COPY --dry-run
+      """
+      : isBackup
       ? "Make the backup again with --verify: files that are not what was backed up are copied anew"
       : """
       Restore \(directory) from a backup (logsd restore), or see what can be saved with: logsd repair \(directory) \

@@ -27,6 +27,11 @@ package enum BackupCheck {
     return try !isUsed(directory)
   }
 
+  /// Whether it is what a server keeps of its own.
+  package static func isArchive(_ directory: String) throws(StoreError) -> Bool {
+    try BackupManifest.load("\(directory)/\(BackupManifest.name)", PosixFileSystem())?.isArchive == true
+  }
+
   /// Nothing for a directory that is no backup.
   static func findings(_ directory: String) throws(StoreError) -> [Finding] {
     let files = PosixFileSystem()

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import LogsSystem
+internal import LogsWire
 
 /// A directory that holds a backup, and the next one while that is made.
 ///
@@ -39,8 +40,36 @@ struct BackupDirectory {
     return try BackupDirectory(path, isToBeRead: false)
   }
 
+  /// How long is waited for a server that works on its archive: for one segment.
+  private static let patience = Duration.seconds(60)
+
   /// Opens a backup, with nobody else in it.
   static func open(_ path: String) throws(StoreError) -> BackupDirectory {
+    let deadline = SystemClock.monotonic() &+ patience.nanoseconds
+    while true {
+      do throws(StoreError) { return try openNow(path) } catch {
+        guard error.code == .locked, try isArchive(path), SystemClock.monotonic() < deadline else { throw error }
+        usleep(lockRetryMicroseconds)
+      }
+    }
+  }
+
+  private static let lockRetryMicroseconds: UInt32 = 20_000
+
+  private static func isArchive(_ path: String) throws(StoreError) -> Bool {
+    try BackupManifest.load("\(path)/\(BackupManifest.name)", PosixFileSystem())?.isArchive == true
+  }
+
+  /// Keeps a server from its archive; nil for any other directory, and where nobody can write.
+  static func lockArchive(_ path: String) throws(StoreError) -> FileLock? {
+    do throws(StoreError) { if try !isArchive(path) { return nil } } catch {
+      // A check says what is wrong with it.
+      return nil
+    }
+    return try open(path).lock
+  }
+
+  private static func openNow(_ path: String) throws(StoreError) -> BackupDirectory {
     let files = PosixFileSystem()
     let isThere = try StoreError.of("open the backup at") { () throws(FileError) in
       for name in [BackupManifest.name, nextName] where try files.byteCount("\(path)/\(name)") != nil { return true }

@@ -11,8 +11,11 @@ internal import LogsWire
 /// file 81920 5b2f6b1c0d9e8f7a 4194313 1763600000000000000 segments/0000000001.db
 /// check 5b2f6b1c0d9e8f7a
 /// ```
+///
+/// Format 2 is that of an archive, which no backup may be made into.
 struct BackupManifest: Hashable, Sendable {
   static let format = 1
+  static let archiveFormat = 2
   static let name = "manifest"
 
   /// A file of the backup.
@@ -26,6 +29,8 @@ struct BackupManifest: Hashable, Sendable {
   var newest: Int64
   /// The time of the moment that it shows, ns since 1970.
   var madeAt: Int64
+  /// Whether it is what a server keeps of its own.
+  var isArchive = false
   /// By their names within the directory.
   var files: [String: File] = [:]
 
@@ -36,16 +41,18 @@ struct BackupManifest: Hashable, Sendable {
       \(file.source?.modified ?? 0) \(name)
       """
     }
-    return (["logs-backup \(Self.format)", "store \(store)", "newest \(newest)", "made \(madeAt)"] + lines)
+    let format = isArchive ? Self.archiveFormat : Self.format
+    return (["logs-backup \(format)", "store \(store)", "newest \(newest)", "made \(madeAt)"] + lines)
       .joined(separator: "\n") + "\n"
   }
 
   var text: String { "\(body)check \(XXH3.hash(ByteString(body).span).hexadecimal)\n" }
 
-  init(store: InstanceID, newest: Int64, madeAt: Int64) {
+  init(store: InstanceID, newest: Int64, madeAt: Int64, isArchive: Bool = false) {
     self.store = store
     self.newest = newest
     self.madeAt = madeAt
+    self.isArchive = isArchive
   }
 
   /// - Returns: nil if there is no such file.
@@ -58,9 +65,10 @@ struct BackupManifest: Hashable, Sendable {
 
   private init(parsing text: String, _ path: String) throws(StoreError) {
     var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-    if let first = lines.first, first.hasPrefix("logs-backup "), first != "logs-backup \(Self.format)" {
+    let isArchive = lines.first == "logs-backup \(Self.archiveFormat)"
+    if let first = lines.first, first.hasPrefix("logs-backup "), !isArchive, first != "logs-backup \(Self.format)" {
       throw StoreError(
-        .notAStore, "\(path) has the format of '\(first)', this program knows \(Self.format); use a newer one")
+        .notAStore, "\(path) has the format of '\(first)', this program knows \(Self.archiveFormat); use a newer one")
     }
     let damage = StoreError(.damaged, "\(path) is damaged; make the backup anew, into another directory")
     guard lines.popLast() == "", let check = lines.popLast(), lines.count >= 4,
@@ -68,7 +76,7 @@ struct BackupManifest: Hashable, Sendable {
       let newest = Self.value("newest", lines[2]).flatMap({ Int64($0) }), newest > 0,
       let madeAt = Self.value("made", lines[3]).flatMap({ Int64($0) })
     else { throw damage }
-    self.init(store: store, newest: newest, madeAt: madeAt)
+    self.init(store: store, newest: newest, madeAt: madeAt, isArchive: isArchive)
     for line in lines[4...] {
       let words = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: false).map(String.init)
       guard words.count == 6, words[0] == "file", let byteCount = Int(words[1]), byteCount >= 0,

@@ -73,6 +73,11 @@ package struct StoreBackup {
     }
     target = try BackupDirectory.make(path)
     old = try target.manifest()
+    if old?.isArchive == true {
+      throw StoreError(
+        .notAStore,
+        "\(path) is the archive of a server, which keeps more than a backup would; name another directory")
+    }
     if let old, old.store != store.id {
       throw StoreError(.notAStore, "\(path) is a backup of another store, \(old.store); name another directory")
     }

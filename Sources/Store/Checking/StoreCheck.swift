@@ -8,6 +8,8 @@ internal import LogsWire
 /// meanwhile is looked at again before it counts as damage.
 package struct StoreCheck {
   private let directory: String
+  /// An archive changes while its server runs; nil for anything else.
+  private let archiveLock: FileLock?
   private let survey: DirectorySurvey
   private(set) package var summary = CheckSummary()
   /// The segments with damage, and those that are missing.
@@ -16,6 +18,7 @@ package struct StoreCheck {
   /// - Throws: if it is no data directory, of a newer version, or cannot be read.
   package init(directory: String) throws(StoreError) {
     self.directory = directory
+    archiveLock = try BackupDirectory.lockArchive(directory)
     survey = try DirectorySurvey(directory)
   }
 

@@ -6,8 +6,10 @@ struct DeletionPlan {
   let stream: StreamInfo
   /// Nil when the whole stream goes.
   let remaining: StreamInfo?
+  /// The numbers that the archive has to delete, if it has them.
+  let archived: ClosedRange<UInt64>
 
-  static func make(_ deletion: Deletion, _ catalog: Catalog) -> Result<DeletionPlan, Refusal> {
+  static func make(_ deletion: Deletion, _ catalog: Catalog, _ archive: Archive) -> Result<DeletionPlan, Refusal> {
     let name = deletion.stream
     guard let stream = catalog[name] else {
       return .failure(Refusal(.unknownStream, "there is no stream '\(name)' to delete from"))
@@ -19,11 +21,13 @@ struct DeletionPlan {
           stream: .init(name: name.text, incarnation: stream.incarnation, head: stream.head)))
     }
     guard let wanted = deletion.numbers else {
-      return .success(DeletionPlan(report: report(stream, stream.keptRanges), stream: stream, remaining: nil))
+      return .success(
+        DeletionPlan(
+          report: report(stream, stream.keptRanges), stream: stream, remaining: nil, archived: 1...Limits.numberMax))
     }
     let kept = stream.keptRanges.filter { $0.overlaps(wanted) }.map { $0.clamped(to: wanted) }
     var remaining = stream
-    let report = report(stream, kept)
+    var report = report(stream, kept)
     for range in kept {
       let byteCount = UInt64(Double(report.byteCount) * Double(range.size) / Double(max(report.entryCount, 1)))
       remaining.removals.add(Removal(numbers: range, reason: .deleted, byteCount: byteCount))
@@ -38,7 +42,13 @@ struct DeletionPlan {
           or wait until retention has removed some
           """, limit: .init("removed-ranges", UInt64(countMax))))
     }
-    return .success(DeletionPlan(report: report, stream: stream, remaining: remaining))
+    do throws(StoreError) {
+      report.add(try archive.kept(of: stream, within: wanted), of: stream)
+    } catch {
+      return .failure(Refusal(.storageFailed, "nothing can be deleted from the archive: \(error)", isRetryable: true))
+    }
+    let archived = wanted.clamped(to: 1...max(stream.head, 1))
+    return .success(DeletionPlan(report: report, stream: stream, remaining: remaining, archived: archived))
   }
 
   private static func report(_ stream: StreamInfo, _ ranges: [ClosedRange<UInt64>]) -> DeletionSummary {
@@ -49,5 +59,18 @@ struct DeletionPlan {
     return DeletionSummary(
       incarnation: stream.incarnation, numbers: numbers, entryCount: count,
       byteCount: UInt64(Double(stream.keptByteCount) * min(share, 1)))
+  }
+}
+
+extension DeletionSummary {
+  /// Adds what only the archive has.
+  fileprivate mutating func add(_ ranges: [ClosedRange<UInt64>], of stream: StreamInfo) {
+    for range in ranges {
+      let share = Double(range.size) / Double(max(stream.entryCount, 1))
+      entryCount += range.size
+      byteCount += UInt64(Double(stream.storedByteCount) * min(share, 1))
+      let known = numbers ?? range
+      numbers = min(known.lowerBound, range.lowerBound)...max(known.upperBound, range.upperBound)
+    }
   }
 }

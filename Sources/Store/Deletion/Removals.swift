@@ -10,7 +10,7 @@ package struct Removal: Hashable, Sendable {
   package var byteCount: UInt64
 
   /// The part of it within `numbers`, with its share of the bytes.
-  fileprivate func part(_ part: ClosedRange<UInt64>) -> Removal {
+  func part(_ part: ClosedRange<UInt64>) -> Removal {
     if reason == .trimmed { return Removal(numbers: part, reason: reason, byteCount: byteCount) }
     let share = Double(part.size) / Double(numbers.size)
     return Removal(numbers: part, reason: reason, byteCount: UInt64(Double(byteCount) * share))

@@ -3,7 +3,7 @@ package import LogsWire
 extension Store {
   /// What `delete` would do now.
   package func look(at deletion: Deletion) -> Result<DeletionSummary, Refusal> {
-    DeletionPlan.make(deletion, catalog).map(\.report)
+    DeletionPlan.make(deletion, catalog, archive).map(\.report)
   }
 
   /// Deletes entries: when `then` is called with a report, no reader finds them any more, whatever happens.

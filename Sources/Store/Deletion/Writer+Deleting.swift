@@ -7,7 +7,7 @@ extension Writer {
   /// - Throws: what stops the store.
   func delete(_ queued: QueuedDeletion) throws(StoreError) {
     let plan: DeletionPlan
-    switch DeletionPlan.make(queued.deletion, catalog) {
+    switch DeletionPlan.make(queued.deletion, catalog, upkeep.archive) {
     case .failure(let refusal): return queued.then(.failure(refusal))
     case .success(let made): plan = made
     }
@@ -35,6 +35,14 @@ extension Writer {
     publish(plan, draft)
     upkeep.rewriting.request(upkeep, isHurried: true)
     configuration.log(.notice(entry.text))
+    do throws(StoreError) {
+      // After the transaction: what was not deleted here must not be deleted there.
+      try upkeep.archive.note(ArchiveNotes.Deletion(stream: plan.stream.id, numbers: plan.archived))
+    } catch {
+      configuration.log(.error("a deletion could not be noted for the archive: \(error)"))
+      let text = "the entries are deleted, but that could not be noted for the archive: \(error); run it again"
+      return queued.then(.failure(Refusal(.storageFailed, text, isRetryable: true, mayHaveTakenEffect: true)))
+    }
     queued.then(.success(plan.report))
   }
 

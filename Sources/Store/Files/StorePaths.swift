@@ -8,6 +8,9 @@ struct StorePaths: Sendable {
   var storeTemporary: String { "\(directory)/store.tmp" }
   var reserve: String { "\(directory)/reserve" }
   var journal: String { "\(directory)/journal" }
+  /// What is to be remembered of the archive.
+  var archive: String { "\(directory)/archive" }
+  var archiveTemporary: String { "\(directory)/archive.tmp" }
   /// A journal that is being made.
   var journalTemporary: String { "\(directory)/journal.tmp" }
   var lock: String { "\(directory)/lock" }

@@ -14,6 +14,7 @@ struct DirectorySize {
   init(_ paths: StorePaths, _ files: any FileSystem) throws(FileError) {
     for path in [
       paths.store, paths.storeTemporary, paths.reserve, paths.journal, paths.journalTemporary, paths.lock,
+      paths.archive, paths.archiveTemporary,
     ] {
       otherByteCount += try files.byteCount(path) ?? 0
     }

@@ -448,6 +448,7 @@ final class Retention: UpkeepJob {
       state.counts.segmentCounts[trim.reason, default: 0] += trim.segments.count
       state.counts.byteCounts[trim.reason, default: 0] += trim.byteCount
     }
+    upkeep.archive.noteTrim(trim)
     upkeep.add(TrimRemoval(trim))
     // It may have been given up.
     upkeep.add(reserve)

@@ -69,6 +69,13 @@ final class ReaderConnection: @unchecked Sendable {
   /// What was stored of each stream before the segment.
   func beginnings() throws(SQLiteError) -> [Int64: StreamBeginning] { try StreamBeginning.all(in: database) }
 
+  /// The streams as they were when the segment was made, but for names and states, which are as they are now.
+  func streamsBefore() throws(SQLiteError) -> [StreamInfo] {
+    var streams: [StreamInfo] = []
+    try SegmentWriter.forEachStream(in: database) { stream, _ in streams.append(stream) }
+    return streams
+  }
+
   func isCompacted() throws(SQLiteError) -> Bool { try SegmentSchema.isCompacted(database) }
 
   /// When the segment became the active one.

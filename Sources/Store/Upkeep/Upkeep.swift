@@ -12,6 +12,7 @@ final class Upkeep: Sendable {
   let pool: ConnectionPool
   let retention: Retention
   let rewriting: Rewriting
+  let archive: Archive
   /// How long to wait before retrying what another program or a full disk has prevented.
   let retryInterval: Duration
   let log: @Sendable (LogLine) -> Void
@@ -31,12 +32,13 @@ final class Upkeep: Sendable {
 
   init(
     _ configuration: StoreConfiguration, directory: StoreDirectory, pool: ConnectionPool, retention: Retention,
-    rewriting: Rewriting, failed: @escaping @Sendable (StoreError) -> Void
+    rewriting: Rewriting, archive: Archive, failed: @escaping @Sendable (StoreError) -> Void
   ) {
     self.directory = directory
     self.pool = pool
     self.retention = retention
     self.rewriting = rewriting
+    self.archive = archive
     retryInterval = configuration.upkeepRetryInterval
     log = configuration.log
     self.failed = failed

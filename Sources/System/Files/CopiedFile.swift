@@ -48,16 +48,28 @@ extension PosixFileSystem {
   }
 
   /// Reads all of a file; nil if there is none.
-  package func digest(_ path: String) throws(FileError) -> FileDigest? {
+  ///
+  /// - Parameter pause: called after each mebibyte; what it throws ends the reading.
+  package func digest(
+    _ path: String, pause: () throws(FileError) -> Void = {}
+  ) throws(FileError) -> FileDigest? {
     guard let file = try openIfThere(path) else { return nil }
-    return try digest(of: file, path) { _ throws(FileError) in }
+    return try digest(of: file, path) { _ throws(FileError) in try pause() }
+  }
+
+  /// Has the system forget what it holds in memory of a file that is on the disk.
+  package func dropCache(_ path: String) throws(FileError) {
+    if let file = try openIfThere(path) { _ = posix_fadvise(file.number, 0, 0, POSIX_FADV_DONTNEED) }
   }
 
   /// Copies a file that does not change to one that does not exist yet, and syncs the copy. Where the file system can,
   /// both share their blocks on the disk from then on.
   ///
+  /// - Parameter pause: called after each mebibyte; what it throws ends the copying.
   /// - Returns: nil if there is no such file.
-  package func copy(_ path: String, to target: String) throws(FileError) -> (digest: FileDigest, stamp: FileStamp)? {
+  package func copy(
+    _ path: String, to target: String, pause: () throws(FileError) -> Void = {}
+  ) throws(FileError) -> (digest: FileDigest, stamp: FileStamp)? {
     guard let source = try openIfThere(path) else { return nil }
     var status = stat()
     if unsafe fstat(source.number, &status) != 0 { throw FileError("stat", path) }
@@ -66,6 +78,7 @@ extension PosixFileSystem {
     let isCloned = logs_clone_file(copy.number, source.number) == 0
     var unsyncedByteCount = 0
     let digest = try digest(of: source, path) { bytes throws(FileError) in
+      try pause()
       if isCloned { return }
       do throws(SystemError) { try copy.write(Array(bytes)) } catch { throw FileError("write", target, error) }
       unsyncedByteCount += bytes.count

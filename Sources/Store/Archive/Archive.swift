@@ -1,0 +1,370 @@
+internal import Glibc
+internal import LogsDisk
+internal import LogsSystem
+internal import LogsWire
+
+/// Keeps the archive: copies every sealed segment to another directory (decision 57).
+///
+/// Nothing waits for its thread: the archive's disk may be slow, full or away.
+final class Archive: Sendable {
+  typealias Counts = StoreStatistics.ArchiveState
+
+  private struct State: Sendable {
+    var configuration: StoreConfiguration
+    var isStarted = false
+    var isClosing = false
+    var hasEnded = false
+    /// Whether something has changed that it does not see by itself.
+    var isPoked = false
+    var counts = Counts()
+    var notes: ArchiveNotes?
+    /// Why there are none.
+    var notesProblem: StoreError?
+    /// What the archive has; nil until that has been read.
+    var head: ArchiveHead?
+    /// The directory that `head` is of.
+    var directory: String?
+    var nextExpiryAt: Int64?
+    var clock: RetentionClock
+    /// When the segment that is next was first seen sealed.
+    var nextSeen: (number: Int64, at: Int64)?
+    var retryDelay: Duration?
+    /// Since when another process has it locked.
+    var lockedSince: Int64?
+  }
+
+  private let directory: StoreDirectory
+  private let pool: ConnectionPool
+  private let catalog: Catalog
+  private let log: @Sendable (LogLine) -> Void
+  private let monitor: Monitor<State>
+
+  /// How much is copied in a second at most.
+  private static let byteCountPerSecond = 64 << 20
+  private static let pieceByteCount = 1 << 20
+  private static let retryDelayMax = Duration.seconds(300)
+  /// A restore or a check may have it for so long before that counts as a failure.
+  private static let lockPatience = Duration.seconds(600)
+  private static let gapTime = Duration.milliseconds(50)
+  /// A thread that waits for a disk that is away is left alone when the store closes.
+  private static let endPatience = Duration.seconds(5)
+
+  init(_ configuration: StoreConfiguration, directory: StoreDirectory, pool: ConnectionPool, catalog: Catalog) {
+    self.directory = directory
+    self.pool = pool
+    self.catalog = catalog
+    log = configuration.log
+    monitor = Monitor(
+      State(
+        configuration: configuration,
+        clock: RetentionClock(latest: configuration.now(), elapsed: configuration.elapsed())))
+  }
+
+  /// Reads what is to be remembered, and begins if there is an archive.
+  func start(latest: Int64?) {
+    do throws(StoreError) {
+      let notes = try ArchiveNotes(directory.paths, directory.files)
+      monitor.withLock { state in
+        state.notes = notes
+        let configuration = state.configuration
+        state.clock = RetentionClock(latest: latest ?? configuration.now(), elapsed: configuration.elapsed())
+      }
+    } catch {
+      log(.error("nothing is archived: \(error)"))
+      monitor.withLock { ($0.notesProblem, $0.counts.failure) = (error, error.description) }
+    }
+    startThread()
+  }
+
+  func apply(_ configuration: StoreConfiguration) {
+    monitor.withLock { state in
+      if state.configuration.archive != configuration.archive {
+        (state.head, state.directory, state.counts.through, state.retryDelay) = (nil, nil, nil, nil)
+      }
+      (state.configuration, state.isPoked, state.nextExpiryAt) = (configuration, true, nil)
+    }
+    startThread()
+    monitor.signal()
+  }
+
+  private func startThread() {
+    let isFirst = monitor.withLock { state in
+      guard state.configuration.archive != nil, !state.isStarted, !state.isClosing, state.notes != nil else {
+        return false
+      }
+      state.isStarted = true
+      return true
+    }
+    if isFirst { _ = Thread("store-archive", priority: .low) { self.run() } }
+  }
+
+  /// Ends the thread, after what it is just copying is given up.
+  func close() {
+    let isRunning = monitor.withLock { state in
+      state.isClosing = true
+      return state.isStarted
+    }
+    monitor.signal()
+    guard isRunning else { return }
+    if monitor.wait(timeout: Self.endPatience, until: { $0.hasEnded ? true : nil }) == nil {
+      log(.warn("the archive's disk does not answer; what was being copied is copied again at the next start"))
+    }
+  }
+
+  /// Nil if there is no archive.
+  var counts: Counts? {
+    let listing = directory.segments.current
+    return monitor.withLock { state in
+      guard state.configuration.archive != nil else { return nil }
+      var counts = state.counts
+      let through = counts.through ?? state.notes?.content?.through ?? 0
+      counts.waitingCount = listing.segments.count { $0.state == .sealed && $0.number > through }
+      return counts
+    }
+  }
+
+  // MARK: deletions
+
+  /// What is known of the archive; nil if there never was one.
+  private func known() throws(StoreError) -> (notes: ArchiveNotes, head: ArchiveHead?)? {
+    let (problem, known) = monitor.withLock { state -> (StoreError?, (ArchiveNotes, ArchiveHead?)?) in
+      guard let notes = state.notes, state.configuration.archive != nil || notes.content != nil else {
+        return (state.notesProblem, nil)
+      }
+      return (nil, (notes, state.head))
+    }
+    if let problem { throw problem }
+    return known
+  }
+
+  /// What the archive has of a stream's numbers that the data directory has not any more. While the archive has not
+  /// been read, it may have everything.
+  func kept(of stream: StreamInfo, within wanted: ClosedRange<UInt64>) throws(StoreError) -> [ClosedRange<UInt64>] {
+    guard let (notes, head) = try known(), let content = notes.content, content.through > 0 else { return [] }
+    var gone: [ClosedRange<UInt64>] = []
+    if stream.first > 1 { gone.append(1...stream.first - 1) }
+    if let trimmed = stream.removals.trimmed { gone.append(trimmed.numbers) }
+    var archived: [ClosedRange<UInt64>] = stream.head > 0 ? [1...stream.head] : []
+    if let head { archived = head.streams[stream.id]?.keptRanges ?? [] }
+    var deleted = Removals()
+    for deletion in content.deletions where deletion.stream == stream.id {
+      deleted.add(Removal(numbers: deletion.numbers, reason: .deleted, byteCount: 0))
+    }
+    return gone.flatMap { numbers in archived.compactMap { $0.common(with: numbers)?.common(with: wanted) } }
+      .flatMap { deleted.kept(of: $0) }
+  }
+
+  /// Notes what was deleted, durably: when it returns, it will be deleted in the archive, too.
+  func note(_ deletion: ArchiveNotes.Deletion) throws(StoreError) {
+    guard let (notes, _) = try known() else { return }
+    try notes.note(deletion)
+    look()
+  }
+
+  /// Has it look for work soon.
+  func look() {
+    monitor.withLock { $0.isPoked = true }
+    monitor.signal()
+  }
+
+  /// Says what a trim takes from the data directory that the archive has not got.
+  func noteTrim(_ trim: Trim) {
+    let lost: (Int64, Int64, String)? = monitor.withLock { state in
+      guard let path = state.configuration.archive, let notes = state.notes else { return nil }
+      let through = state.counts.through ?? notes.content?.through ?? 0
+      let lost = trim.segments.map(\.number).filter { $0 > through }
+      guard let first = lost.first, let last = lost.last else { return nil }
+      state.counts.lostCount += lost.count
+      return (first, last, path)
+    }
+    guard let (first, last, path) = lost else { return }
+    log(
+      .error(
+        """
+        retention has removed segments \(first) to \(last) before they were in the archive \(path): what they held is \
+        lost. See why it is behind, or keep entries for longer
+        """))
+  }
+
+  // MARK: the thread
+
+  private func run() {
+    while let configuration = awaitWork() {
+      do throws(StoreError) {
+        try work(configuration)
+        succeeded(configuration)
+      } catch {
+        failed(error, configuration)
+      }
+    }
+    monitor.withLock { $0.hasEnded = true }
+    monitor.signal()
+  }
+
+  /// Waits until there may be something to do; nil when the store closes.
+  private func awaitWork() -> StoreConfiguration? {
+    // Others who wait for the archive have their turn.
+    var isFirst = true
+    while true {
+      let (interval, hasFailed) = monitor.withLock { state in
+        (
+          state.retryDelay ?? (isFirst ? Self.gapTime : state.configuration.archiveInterval),
+          state.retryDelay != nil
+        )
+      }
+      isFirst = false
+      // After a failure only the time counts.
+      _ = monitor.wait(timeout: interval) { state in state.isClosing || (state.isPoked && !hasFailed) ? true : nil }
+      let configuration: StoreConfiguration?? = monitor.withLock { state in
+        if state.isClosing { return .some(nil) }
+        state.isPoked = false
+        return state.configuration.archive == nil ? nil : .some(state.configuration)
+      }
+      if let configuration {
+        guard let configuration else { return nil }
+        if hasFailed || hasWork(configuration) { return configuration }
+      }
+    }
+  }
+
+  private func hasWork(_ configuration: StoreConfiguration) -> Bool {
+    let listing = directory.segments.current
+    let (notes, head, known, nextExpiryAt) = monitor.withLock { state in
+      (state.notes, state.head, state.directory, state.nextExpiryAt)
+    }
+    guard known == configuration.archive else { return true }
+    if let head, head.number < listing.active.number {
+      let next = listing.segments.first { $0.number >= head.number && $0.state != .damaged }
+      if let next, next.number > head.number || isReady(next, configuration) { return true }
+    } else if head == nil, let first = listing.segments.first(where: { $0.state != .damaged }) {
+      if isReady(first, configuration) { return true }
+    }
+    if head != nil, notes?.content?.deletions.isEmpty == false { return true }
+    guard head != nil, let now = believedTime(configuration) else { return false }
+    return now >= nextExpiryAt ?? .min
+  }
+
+  private func believedTime(_ configuration: StoreConfiguration) -> Int64? {
+    guard configuration.archiveAgeMax != nil else { return nil }
+    let (elapsed, wall) = (configuration.elapsed(), configuration.now())
+    return monitor.withLock { $0.clock.look(wall: wall, elapsed: elapsed) }
+  }
+
+  /// Whether a segment has been sealed, and compacted if that is to come soon.
+  private func isReady(_ segment: Segment, _ configuration: StoreConfiguration) -> Bool {
+    guard segment.state == .sealed else { return false }
+    let now = SystemClock.monotonic()
+    let seenAt = monitor.withLock { state in
+      if state.nextSeen?.number != segment.number { state.nextSeen = (segment.number, now) }
+      return state.nextSeen?.at ?? now
+    }
+    if configuration.upkeepProcessorPercent == 0 || now - seenAt >= configuration.archiveCompactionWaitMax.nanoseconds {
+      return true
+    }
+    let isCompacted = scene(configuration)?.read(segment) { connection throws(SQLiteError) in
+      try connection.isCompacted()
+    }
+    // What cannot be read will not be compacted.
+    return isCompacted ?? true
+  }
+
+  private func scene(_ configuration: StoreConfiguration) -> ArchiveScene? {
+    guard let notes = monitor.withLock({ $0.notes }) else { return nil }
+    var before = SystemClock.monotonic()
+    return ArchiveScene(
+      configuration: configuration, directory: directory, pool: pool, catalog: catalog, notes: notes
+    ) { () throws(FileError) in
+      if self.monitor.withLock({ $0.isClosing }) {
+        throw FileError(operation: "stop", path: configuration.archive ?? "", code: ECANCELED)
+      }
+      let worked = SystemClock.monotonic() &- before
+      let pieceTime = Int64(Self.pieceByteCount) * 1_000_000_000 / Int64(Self.byteCountPerSecond)
+      usleep(UInt32(clamping: max(worked, pieceTime - worked) / 1_000))
+      before = SystemClock.monotonic()
+    }
+  }
+
+  private func work(_ configuration: StoreConfiguration) throws(StoreError) {
+    guard let path = configuration.archive, let scene = scene(configuration) else { return }
+    var pass = try ArchivePass(scene, at: path)
+    let outcome = try pass.run(isReady: { isReady($0, configuration) }, now: believedTime(configuration))
+    monitor.withLock { state in
+      guard state.configuration.archive == path else { return }
+      state.head = outcome.head
+      state.directory = path
+      state.nextExpiryAt = outcome.nextExpiryAt
+      state.counts.through = outcome.head.map { $0.number - 1 } ?? 0
+      state.counts.expiredCount += outcome.expiredCount
+      if let copied = outcome.copied {
+        state.counts.copiedCount += 1
+        state.counts.copiedByteCount += copied.byteCount
+      }
+    }
+    say(outcome, path)
+  }
+
+  private func say(_ outcome: ArchivePass.Outcome, _ path: String) {
+    if let (number, byteCount) = outcome.copied {
+      log(.upkeep("segment \(number) is archived: \(byteCount >> 10) KiB in \(path)"))
+    }
+    if let lost = outcome.lost {
+      log(
+        .error(
+          """
+          segments \(lost.lowerBound) to \(lost.upperBound) were gone before they could be archived: \(path) has empty \
+          ones in their place
+          """))
+    }
+    if outcome.expiredCount > 0 {
+      let count = Figures.count(outcome.expiredCount, "segment", "segments")
+      log(.upkeep("trimmed in the archive: \(count), since all in them is older than archive-retention-age"))
+    }
+    for number in outcome.rewritten {
+      log(.upkeep("segment \(number) is rewritten in the archive, without what was deleted"))
+    }
+    for remark in outcome.remarks { log(.error("in the archive \(path) \(remark)")) }
+  }
+
+  // MARK: failures
+
+  private func succeeded(_ configuration: StoreConfiguration) {
+    let hadFailed = monitor.withLock { state in
+      defer { (state.retryDelay, state.counts.failure, state.lockedSince) = (nil, nil, nil) }
+      return state.counts.failure != nil
+    }
+    if hadFailed { log(.notice("the archive \(configuration.archive ?? "") works again")) }
+  }
+
+  private func failed(_ error: StoreError, _ configuration: StoreConfiguration) {
+    let now = SystemClock.monotonic()
+    let isNew = monitor.withLock { state in
+      let delay = state.retryDelay.map { $0 * 2 } ?? configuration.upkeepRetryInterval
+      if state.isClosing { return false }
+      if error.code == .locked {
+        state.retryDelay = configuration.upkeepRetryInterval
+        let since = state.lockedSince ?? now
+        state.lockedSince = since
+        if now - since < Self.lockPatience.nanoseconds { return false }
+      } else {
+        state.lockedSince = nil
+        state.retryDelay = min(delay, Self.retryDelayMax)
+      }
+      defer { state.counts.failure = error.description }
+      return state.counts.failure != error.description
+    }
+    guard isNew else { return }
+    log(
+      .error(
+        """
+        nothing is archived: \(error). It is tried again; entries are taken as before, but what retention removes \
+        meanwhile is lost to the archive
+        """))
+  }
+}
+
+extension ClosedRange<UInt64> {
+  /// Nil if they have none.
+  fileprivate func common(with other: ClosedRange<UInt64>) -> ClosedRange<UInt64>? {
+    overlaps(other) ? clamped(to: other) : nil
+  }
+}

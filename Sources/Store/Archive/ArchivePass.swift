@@ -1,0 +1,376 @@
+internal import Glibc
+internal import LogsDisk
+internal import LogsSystem
+internal import LogsWire
+
+/// What the archive's thread works with.
+struct ArchiveScene {
+  let configuration: StoreConfiguration
+  let directory: StoreDirectory
+  let pool: ConnectionPool
+  let catalog: Catalog
+  let notes: ArchiveNotes
+  /// Waits so that others get the disk; throws when the store closes.
+  let pause: () throws(FileError) -> Void
+
+  /// - Returns: nil when the segment cannot be read.
+  func read<Value>(_ segment: Segment, _ body: (ReaderConnection) throws(SQLiteError) -> Value) -> Value? {
+    let lease = ConnectionLease(pool, timeMax: .zero)
+    defer { lease.end() }
+    do throws(SQLiteError) { return try lease.read(segment, body) } catch { return nil }
+  }
+}
+
+/// One piece of work on the archive, with nobody else in its directory: afterwards it is whole again.
+struct ArchivePass {
+  /// What it has found and done.
+  struct Outcome: Sendable {
+    /// Nil while the archive has no segment.
+    var head: ArchiveHead?
+    /// The segments that retention has removed before they were archived.
+    var lost: ClosedRange<Int64>?
+    /// The segment that it has copied.
+    var copied: (number: Int64, byteCount: Int)?
+    /// Segments written anew without what was deleted from them.
+    var rewritten: [Int64] = []
+    /// Segments that the archive's own retention has removed.
+    var expiredCount = 0
+    /// When the oldest segment is old enough to go, by the wall clock; nil if only time tells.
+    var nextExpiryAt: Int64?
+    /// What is odd, for the log.
+    var remarks: [String] = []
+  }
+
+  let scene: ArchiveScene
+  let target: BackupDirectory
+  var manifest: BackupManifest
+  /// Nil while the archive has no segment.
+  private(set) var head: ArchiveHead?
+  var outcome = Outcome()
+  private let files = PosixFileSystem()
+
+  var path: String { target.path }
+
+  /// Opens an archive, or makes one.
+  init(_ scene: ArchiveScene, at path: String) throws(StoreError) {
+    self.scene = scene
+    try Self.checkPlace(path, scene)
+    target = try BackupDirectory.make(path)
+    let found = try target.manifest()
+    let store = scene.directory.id
+    if let found, !found.isArchive {
+      throw StoreError(.notAStore, "\(path) holds a backup, and not an archive; name another directory")
+    }
+    if let found, found.store != store {
+      throw StoreError(.notAStore, "\(path) is the archive of another store, \(found.store); name another directory")
+    }
+    manifest = found ?? BackupManifest(store: store, newest: 0, madeAt: 0, isArchive: true)
+    if found != nil {
+      var found = try ArchiveHead(reading: target.paths.segment(manifest.newest))
+      found.begin(at: beginnings(found.trimmedBelow, found))
+      head = found
+      try checkHistory()
+    }
+    outcome.head = head
+  }
+
+  /// An empty place where the archive was is a disk that is not mounted.
+  private static func checkPlace(_ path: String, _ scene: ArchiveScene) throws(StoreError) {
+    let files = PosixFileSystem()
+    let data = scene.directory.paths.directory
+    let names = try StoreError.of("look at") { () throws(FileError) -> [String]? in
+      try files.byteCount(path) == nil ? nil : try files.list(path)
+    }
+    if names != nil {
+      let isWithin = try StoreError.of("look at") { () throws(FileError) in
+        var place = path
+        // The root is its own parent.
+        while true {
+          if try files.isSame(place, data) { return true }
+          if try files.isSame(place, "\(place)/..") { return false }
+          place += "/.."
+        }
+      }
+      if isWithin {
+        throw StoreError(.notAStore, "\(path) is in the data directory \(data); name a directory on another disk")
+      }
+    }
+    guard let known = scene.notes.content, known.directory == path, known.through > 0 else { return }
+    guard Set(names ?? []).isSubset(of: ["lock", "lost+found"]) else { return }
+    throw StoreError(
+      .missingSegment,
+      """
+      \(path) is \(names == nil ? "missing" : "empty"), but it had the segments up to \(known.through): mount its \
+      disk. To begin a new archive there, remove \(scene.directory.paths.archive)
+      """)
+  }
+
+  /// A data directory that was restored from another copy has segments of the same numbers with other entries.
+  private func checkHistory() throws(StoreError) {
+    guard let head else { return }
+    let listing = scene.directory.segments.current
+    guard head.number <= listing.active.number else {
+      throw StoreError(
+        .notAStore,
+        """
+        \(path) has the segments up to \(head.number - 1), but the newest of the data directory is \
+        \(listing.active.number): that was restored from an older copy. Name another directory, or restore from this one
+        """)
+    }
+    var isSame = true
+    if let segment = listing.segments.first(where: { $0.number == head.number }) {
+      if let created = scene.read(segment, { connection throws(SQLiteError) in try connection.createdAt() }) {
+        isSame = created == head.createdAt
+      }
+    } else {
+      isSame = head.streams.values.allSatisfy { stream in
+        scene.catalog[stream.id].map { $0.incarnation == stream.incarnation } ?? true
+      }
+    }
+    if !isSame {
+      throw StoreError(
+        .notAStore,
+        """
+        \(path) is the archive of another history of this store: one of both was restored from an older copy. Name \
+        another directory
+        """)
+    }
+  }
+
+  // MARK: what there is to do
+
+  /// The number of the next segment that the archive should get; nil if it takes whatever is the oldest.
+  private var nextNumber: Int64? { head?.number }
+
+  /// Does one piece of work.
+  ///
+  /// - Parameters:
+  ///   - isReady: whether a sealed segment may be copied now.
+  ///   - now: the time by which segments of the archive expire; nil if none may.
+  mutating func run(isReady: (Segment) -> Bool, now: Int64?) throws(StoreError) -> Outcome {
+    let deletions = scene.notes.content?.deletions ?? []
+    if head != nil, !deletions.isEmpty { try delete(deletions) }
+    if try !fillGap(deletions) { try copyNext(deletions, isReady) }
+    if let now { try expire(now) }
+    try noteProgress()
+    outcome.head = head
+    return outcome
+  }
+
+  private mutating func noteProgress() throws(StoreError) {
+    guard let head else { return }
+    try scene.notes.note(directory: path, through: head.number - 1)
+  }
+
+  /// Copies the next segment, if it is there.
+  private mutating func copyNext(
+    _ deletions: [ArchiveNotes.Deletion], _ isReady: (Segment) -> Bool
+  ) throws(StoreError) {
+    let listing = scene.directory.segments.current
+    let wanted = nextNumber ?? listing.segments.first { $0.state != .damaged }?.number
+    guard let segment = listing.segments.first(where: { $0.number == wanted }), segment.state == .sealed,
+      isReady(segment)
+    else { return }
+    try target.beginNext()
+    guard let file = try copy(segment) else { return }
+    // Only now: what was trimmed before the copy was made must be known.
+    guard let before = before(segment.number + 1, listing) else {
+      throw StoreError(
+        .damaged, "no segment behind \(segment.number) in \(scene.directory.paths.segments) can be read; see logsd check")
+    }
+    manifest.files[DirectorySurvey.name(segment.number)] = file
+    try commit(
+      nextHead(segment.number + 1, before, oldest: head?.trimmedBelow ?? segment.number, deletions))
+    outcome.copied = (segment.number, file.digest.byteCount)
+    // It may have been copied before the server has rewritten it without what was deleted.
+    try rewrite(segment.number)
+  }
+
+  /// What the first segment from `number` on that can be read says of the streams before it.
+  private func before(_ number: Int64, _ listing: SegmentListing) -> (createdAt: Int64, streams: [StreamInfo])? {
+    var createdAt: Int64?
+    for segment in listing.segments where segment.number >= number {
+      createdAt = createdAt ?? scene.read(segment) { connection throws(SQLiteError) in try connection.createdAt() }
+      let streams = scene.read(segment) { connection throws(SQLiteError) in try connection.streamsBefore() }
+      if let streams, let createdAt { return (createdAt, streams) }
+    }
+    return nil
+  }
+
+  private func nextHead(
+    _ number: Int64, _ before: (createdAt: Int64, streams: [StreamInfo]), oldest: Int64,
+    _ deletions: [ArchiveNotes.Deletion]
+  ) -> ArchiveHead {
+    let old = head ?? ArchiveHead(number: number, createdAt: 0, trimmedBelow: oldest, nextStreamID: 1, streams: [:])
+    return ArchiveHead(
+      number: number, createdAt: before.createdAt, trimmedBelow: oldest, nextStreamID: scene.catalog.newestID + 1,
+      streams: old.following(before.streams, scene.catalog, deletions))
+  }
+
+  /// Copies a sealed segment to where the next state of the archive is put together, and reads it back.
+  ///
+  /// - Returns: nil if it is gone.
+  private mutating func copy(_ segment: Segment) throws(StoreError) -> BackupManifest.File? {
+    let staged = target.next.segment(segment.number)
+    let (files, pause) = (files, scene.pause)
+    let file = try StoreError.of("copy") { () throws(FileError) -> BackupManifest.File? in
+      for path in [staged, "\(staged).tmp"] { try files.remove(path) }
+      guard let copy = try files.copy(segment.path, to: "\(staged).tmp", pause: pause) else { return nil }
+      // What comes back is to come from the disk.
+      try files.dropCache("\(staged).tmp")
+      guard try files.digest("\(staged).tmp", pause: pause) == copy.digest else {
+        throw FileError(operation: "compare", path: "\(staged).tmp", code: EIO)
+      }
+      try files.rename("\(staged).tmp", to: staged)
+      return BackupManifest.File(digest: copy.digest, source: copy.stamp)
+    }
+    if file != nil, !isReadable(staged, segment.number) {
+      outcome.remarks.append(
+        """
+        segment \(segment.number) cannot be read; the archive has it as it is. See logsd check \
+        \(scene.directory.paths.directory)
+        """)
+    }
+    return file
+  }
+
+  private func isReadable(_ path: String, _ number: Int64) -> Bool {
+    do throws(SQLiteError) {
+      let database = try Database(path, mode: .immutable, vfs: nil)
+      _ = try database.integer("SELECT count(*) FROM streams")
+      let identity = try SegmentWriter.identity(database)
+      return identity.number == number && identity.store == scene.directory.id.bytes
+    } catch { return false }
+  }
+
+  // MARK: what was never archived
+
+  /// Puts empty segments in the place of those that went before they could be copied.
+  ///
+  /// - Returns: whether there were any.
+  private mutating func fillGap(_ deletions: [ArchiveNotes.Deletion]) throws(StoreError) -> Bool {
+    let listing = scene.directory.segments.current
+    guard let old = head, let first = listing.segments.first(where: { $0.number >= old.number && $0.state != .damaged }),
+      first.number > old.number
+    else { return false }
+    guard let before = before(first.number, listing) else { return false }
+    try target.beginNext()
+    let next = nextHead(first.number, before, oldest: old.trimmedBelow, deletions)
+    for number in old.number..<first.number {
+      try scene.pausing()
+      let filler = ArchiveFiller(number: number, isFirst: number == old.number, before: old, after: next)
+      let name = DirectorySurvey.name(number)
+      try filler.write(target.next.segment(number), store: scene.directory.id, files)
+      manifest.files[name] = BackupManifest.File(digest: try digest("\(target.next.directory)/\(name)"))
+    }
+    try commit(next)
+    outcome.lost = old.number...first.number - 1
+    return true
+  }
+
+  func digest(_ path: String) throws(StoreError) -> FileDigest {
+    let files = files
+    let digest = try StoreError.of("read") { () throws(FileError) in try files.digest(path) }
+    guard let digest else { preconditionFailure("\(path) has just been made") }
+    return digest
+  }
+
+  // MARK: the archive's own retention
+
+  private static let lookAgainTime = Duration.seconds(3600).nanoseconds
+
+  private mutating func expire(_ now: Int64) throws(StoreError) {
+    guard let ageMax = scene.configuration.archiveAgeMax, var next = head else { return }
+    outcome.nextExpiryAt = .max
+    // As with the retention of the data directory: a clock that was wrong once must not make a segment look older.
+    var latest = Int64.min
+    while next.trimmedBelow < next.number {
+      for number in [next.trimmedBelow, next.trimmedBelow + 1] {
+        if let created = createdAt(number), created <= now { latest = max(latest, created) }
+      }
+      guard latest > .min, now.subtractingClamped(latest) >= ageMax.nanoseconds else {
+        // If all are of the future, it is looked again.
+        outcome.nextExpiryAt = latest > .min ? latest.addingClamped(ageMax.nanoseconds) : now + Self.lookAgainTime
+        break
+      }
+      manifest.files[DirectorySurvey.name(next.trimmedBelow)] = nil
+      next.trimmedBelow += 1
+      outcome.expiredCount += 1
+    }
+    guard outcome.expiredCount > 0 else { return }
+    try target.beginNext()
+    try commit(next)
+  }
+
+  private func createdAt(_ number: Int64) -> Int64? {
+    if let head, number == head.number { return head.createdAt }
+    do throws(SQLiteError) {
+      let database = try Database(target.paths.segment(number), mode: .immutable, vfs: nil)
+      return try database.integer("SELECT created FROM segment")
+    } catch { return nil }
+  }
+
+  // MARK: counting
+
+  /// Has the archive end with another head. What else is new is in `next` and in the manifest.
+  mutating func commit(_ new: ArchiveHead) throws(StoreError) {
+    var new = new
+    let name = DirectorySurvey.name(new.number)
+    new.begin(at: beginnings(new.trimmedBelow, new))
+    try new.write("\(target.next.directory)/\(name)", store: scene.directory.id, files)
+    manifest.files[name] = BackupManifest.File(digest: try digest("\(target.next.directory)/\(name)"))
+    manifest.newest = new.number
+    manifest.madeAt = new.createdAt
+    var store = StoreFile(id: scene.directory.id, newest: new.number, isClean: false)
+    // As in a backup: wherever the archive is started or restored, it is a copy.
+    store.identity = FileIdentity(inode: 0, birth: 0)
+    try add("store", Array(store.text.utf8), files)
+    let secret = PosixFileSystem(readableBy: .nobody)
+    let tokens = "\(scene.directory.paths.directory)/tokens"
+    manifest.files["tokens"] = nil
+    if let content = try StoreError.of("read", { () throws(FileError) in try secret.read(tokens) }) {
+      try add("tokens", content, secret)
+    }
+    try target.commit(manifest)
+    head = new
+  }
+
+  private mutating func add(_ name: String, _ content: [UInt8], _ files: PosixFileSystem) throws(StoreError) {
+    let path = "\(target.next.directory)/\(name)"
+    try StoreError.of("make") { () throws(FileError) in
+      try files.write(path, content)
+      try files.synchronize(file: path)
+    }
+    manifest.files[name] = BackupManifest.File(digest: FileDigest(of: content))
+  }
+
+  /// Where the streams begin in the oldest segment.
+  private func beginnings(_ oldest: Int64, _ head: ArchiveHead) -> [Int64: StreamBeginning] {
+    if oldest == head.number {
+      return head.streams.mapValues {
+        StreamBeginning(next: $0.head + 1, entryCount: $0.entryCount, byteCount: $0.storedByteCount)
+      }
+    }
+    for directory in [target.next, target.paths] {
+      do throws(SQLiteError) {
+        let database = try Database(directory.segment(oldest), mode: .immutable, vfs: nil)
+        return try StreamBeginning.all(in: database)
+      } catch { continue }
+    }
+    return [:]
+  }
+}
+
+extension ArchiveScene {
+  func pausing() throws(StoreError) {
+    do throws(FileError) { try pause() } catch { throw StoreError(error, while: "work on") }
+  }
+}
+
+extension Int64 {
+  /// The sum, or else the nearest number that there is.
+  fileprivate func addingClamped(_ other: Int64) -> Int64 {
+    let (sum, overflows) = addingReportingOverflow(other)
+    return overflows ? (other < 0 ? .min : .max) : sum
+  }
+}
