@@ -22,7 +22,7 @@ package final class Store: Sendable {
   private let rollover: SegmentRollover
   private let retention: Retention
   private let rewriting: Rewriting
-  let archive: Archive
+  let archive: SegmentArchive
   private let check: BackgroundCheck
   private let failStop: FailStop
   private let searches: Searches
@@ -83,7 +83,7 @@ package final class Store: Sendable {
     retention = Retention(
       configuration, directory: directory, queue: queue, catalog: catalog, latest: found.latestReceived)
     rewriting = Rewriting(configuration, catalog: catalog)
-    archive = Archive(configuration, directory: directory, pool: pool, catalog: catalog)
+    archive = SegmentArchive(configuration, directory: directory, pool: pool, catalog: catalog)
     upkeep = Upkeep(
       configuration, directory: directory, pool: pool, retention: retention, rewriting: rewriting, archive: archive,
       failed: failed)

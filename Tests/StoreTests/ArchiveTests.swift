@@ -321,6 +321,9 @@ import Testing
     let old = TestDirectory()
     _ = try StoreRestore(of: directory.path + "/backup", to: old.data).run(keepsIncarnations: false)
     do {
+      // What goes on later begins with a segment that is not old.
+      let clock = TestClock()
+      clock.advance(Self.hour * 75)
       var refused = Self.configuration(old, clock)
       refused.archive = configuration.archive
       let test = try TestStore(refused, in: old)

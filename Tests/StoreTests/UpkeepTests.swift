@@ -37,7 +37,7 @@ import Testing
     return Upkeep(
       configuration, directory: store, pool: pool, retention: retention,
       rewriting: Rewriting(configuration, catalog: catalog),
-      archive: Archive(configuration, directory: store, pool: pool, catalog: catalog), failed: { _ in })
+      archive: SegmentArchive(configuration, directory: store, pool: pool, catalog: catalog), failed: { _ in })
   }
 
   @Test func `jobs run in order, and an unfinished one runs again at its time`() {

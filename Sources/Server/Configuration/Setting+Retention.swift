@@ -72,7 +72,8 @@ extension Setting {
       name: "archive", form: "DIR",
       help:
         """
-        where every segment is copied once it is sealed, and stays when retention removes it here: a directory on         another disk; 'none' copies nothing (default)
+        where every segment is copied once it is sealed, and stays when retention removes it here: a directory on \
+        another disk; 'none' copies nothing (default)
         """,
       write: { text, configuration throws(SettingError) in
         guard !text.contains("\n"), !text.isEmpty else { throw SettingError("needs a directory, or 'none'") }

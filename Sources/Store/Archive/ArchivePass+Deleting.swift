@@ -12,17 +12,23 @@ extension ArchivePass {
     next.streams = head.following(Array(head.streams.values), scene.catalog, deletions)
     next.nextStreamID = max(head.nextStreamID, scene.catalog.newestID + 1)
     try commit(next)
+    let streams = archivedStreams
     for number in manifest.segments where number != next.number {
       try scene.pausing()
-      try rewrite(number)
+      try rewrite(number, streams)
     }
     try scene.notes.finish(deletions)
   }
 
-  /// Puts a file without what was deleted in the place of an archived segment that has some of it.
-  mutating func rewrite(_ number: Int64) throws(StoreError) {
+  /// The streams as the archive has them.
+  var archivedStreams: Catalog {
     let catalog = Catalog()
     catalog.publish((head?.streams ?? [:]).values.sorted { $0.id < $1.id })
+    return catalog
+  }
+
+  /// Puts a file without what was deleted in the place of an archived segment that has some of it.
+  mutating func rewrite(_ number: Int64, _ catalog: Catalog) throws(StoreError) {
     let segment = Segment(number: number, path: target.paths.segment(number), state: .sealed)
     do throws(SQLiteError) {
       let database = try Database(segment.path, mode: .immutable, vfs: nil)

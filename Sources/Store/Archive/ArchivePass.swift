@@ -175,15 +175,15 @@ struct ArchivePass {
     guard let file = try copy(segment) else { return }
     // Only now: what was trimmed before the copy was made must be known.
     guard let before = before(segment.number + 1, listing) else {
-      throw StoreError(
-        .damaged, "no segment behind \(segment.number) in \(scene.directory.paths.segments) can be read; see logsd check")
+      let segments = scene.directory.paths.segments
+      throw StoreError(.damaged, "no segment behind \(segment.number) in \(segments) can be read; see logsd check")
     }
     manifest.files[DirectorySurvey.name(segment.number)] = file
     try commit(
       nextHead(segment.number + 1, before, oldest: head?.trimmedBelow ?? segment.number, deletions))
     outcome.copied = (segment.number, file.digest.byteCount)
     // It may have been copied before the server has rewritten it without what was deleted.
-    try rewrite(segment.number)
+    try rewrite(segment.number, archivedStreams)
   }
 
   /// What the first segment from `number` on that can be read says of the streams before it.
@@ -250,9 +250,9 @@ struct ArchivePass {
   /// - Returns: whether there were any.
   private mutating func fillGap(_ deletions: [ArchiveNotes.Deletion]) throws(StoreError) -> Bool {
     let listing = scene.directory.segments.current
-    guard let old = head, let first = listing.segments.first(where: { $0.number >= old.number && $0.state != .damaged }),
-      first.number > old.number
-    else { return false }
+    guard let old = head else { return false }
+    let first = listing.segments.first { $0.number >= old.number && $0.state != .damaged }
+    guard let first, first.number > old.number else { return false }
     guard let before = before(first.number, listing) else { return false }
     try target.beginNext()
     let next = nextHead(first.number, before, oldest: old.trimmedBelow, deletions)

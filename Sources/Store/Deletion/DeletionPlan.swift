@@ -9,7 +9,9 @@ struct DeletionPlan {
   /// The numbers that the archive has to delete, if it has them.
   let archived: ClosedRange<UInt64>
 
-  static func make(_ deletion: Deletion, _ catalog: Catalog, _ archive: Archive) -> Result<DeletionPlan, Refusal> {
+  static func make(
+    _ deletion: Deletion, _ catalog: Catalog, _ archive: SegmentArchive
+  ) -> Result<DeletionPlan, Refusal> {
     let name = deletion.stream
     guard let stream = catalog[name] else {
       return .failure(Refusal(.unknownStream, "there is no stream '\(name)' to delete from"))

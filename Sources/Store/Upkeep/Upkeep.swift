@@ -12,7 +12,7 @@ final class Upkeep: Sendable {
   let pool: ConnectionPool
   let retention: Retention
   let rewriting: Rewriting
-  let archive: Archive
+  let archive: SegmentArchive
   /// How long to wait before retrying what another program or a full disk has prevented.
   let retryInterval: Duration
   let log: @Sendable (LogLine) -> Void
@@ -32,7 +32,7 @@ final class Upkeep: Sendable {
 
   init(
     _ configuration: StoreConfiguration, directory: StoreDirectory, pool: ConnectionPool, retention: Retention,
-    rewriting: Rewriting, archive: Archive, failed: @escaping @Sendable (StoreError) -> Void
+    rewriting: Rewriting, archive: SegmentArchive, failed: @escaping @Sendable (StoreError) -> Void
   ) {
     self.directory = directory
     self.pool = pool

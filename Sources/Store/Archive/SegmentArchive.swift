@@ -6,7 +6,7 @@ internal import LogsWire
 /// Keeps the archive: copies every sealed segment to another directory (decision 57).
 ///
 /// Nothing waits for its thread: the archive's disk may be slow, full or away.
-final class Archive: Sendable {
+final class SegmentArchive: Sendable {
   typealias Counts = StoreStatistics.ArchiveState
 
   private struct State: Sendable {
