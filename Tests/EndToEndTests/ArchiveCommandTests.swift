@@ -32,7 +32,7 @@ import Testing
         scene,
         [
           "--segment-bytes", "1M", "--segment-age", "250ms", "--rewrite-delay", "10ms", "--archive", archive,
-          "--retention-age", "5s",
+          "--retention-age", "20s",
         ])
       let push = try server.start(["push", "web"], input: .pipe)
       var (next, archivedCount) = (1, 0)

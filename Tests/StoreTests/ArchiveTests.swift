@@ -38,9 +38,10 @@ import Testing
 
   static func awaitArchived(_ test: TestStore, _ segment: Int) {
     #expect(test.sink.waitForLine("segment \(segment) is archived"))
-    #expect(test.sink.monitor.wait(timeout: TestSink.patience) { _ in
-      test.store.statistics.archive?.through ?? 0 >= Int64(segment) ? true : nil
-    } == true)
+    #expect(
+      test.sink.monitor.wait(timeout: TestSink.patience) { _ in
+        test.store.statistics.archive?.through ?? 0 >= Int64(segment) ? true : nil
+      } == true)
   }
 
   /// Has retention leave only the segments from `number` on.
@@ -137,9 +138,10 @@ import Testing
     }
     let notes = try #require(String(bytes: directory.contents("data/archive"), encoding: .utf8))
     #expect(notes.contains("through 5\n"))
-    #expect(test.sink.monitor.wait(timeout: TestSink.patience) { _ in
-      directory.contents("data/archive").contains(Array("deleted".utf8)) ? nil : true
-    } == true)
+    #expect(
+      test.sink.monitor.wait(timeout: TestSink.patience) { _ in
+        directory.contents("data/archive").contains(Array("deleted".utf8)) ? nil : true
+      } == true)
     test.close()
     #expect(try CheckTests.findings(directory.path + "/archive") == [])
     let restored = try Self.restored(directory, clock)
@@ -230,9 +232,10 @@ import Testing
     let test = try TestStore(configuration, in: directory)
     Self.fill(test, clock, 1...6)
     Self.awaitArchived(test, 6)
-    #expect(test.sink.monitor.wait(timeout: TestSink.patience) { _ in
-      test.store.statistics.archive?.expiredCount == 4 ? true : nil
-    } == true)
+    #expect(
+      test.sink.monitor.wait(timeout: TestSink.patience) { _ in
+        test.store.statistics.archive?.expiredCount == 4 ? true : nil
+      } == true)
     #expect(try test.readAll("web").texts == Self.texts(1...18))
     test.close()
     #expect(directory.names("archive/segments") == (5...7).map { "000000000\($0).db" })
@@ -255,9 +258,10 @@ import Testing
     try FileManager.default.moveItem(atPath: path, toPath: away)
     Self.fill(test, clock, 2...6)
     // Of 4 and before, until segment 5 began.
-    #expect(test.sink.monitor.wait(timeout: TestSink.patience) { _ in
-      test.info("web").map { $0.firstKept == 13 } == true ? true : nil
-    } == true)
+    #expect(
+      test.sink.monitor.wait(timeout: TestSink.patience) { _ in
+        test.info("web").map { $0.firstKept == 13 } == true ? true : nil
+      } == true)
     try FileManager.default.moveItem(atPath: away, toPath: path)
     Self.awaitArchived(test, 6)
     test.close()

@@ -81,11 +81,11 @@ struct CheckCommand {
       what can be saved with: logsd repair COPY --dry-run
       """
       : isBackup
-      ? "Make the backup again with --verify: files that are not what was backed up are copied anew"
-      : """
-      Restore \(directory) from a backup (logsd restore), or see what can be saved with: logsd repair \(directory) \
-      --dry-run
-      """
+        ? "Make the backup again with --verify: files that are not what was backed up are copied anew"
+        : """
+        Restore \(directory) from a backup (logsd restore), or see what can be saved with: logsd repair \(directory) \
+        --dry-run
+        """
     output.say(
       """
       logsd check: \(looked): \(Figures.count(damageCount, "damage", "damages"))\(lost). \(advice)

@@ -41,9 +41,10 @@ final class ArchiveNotes: Sendable {
     self.files = files
     let content: [UInt8]?
     do throws(FileError) { content = try files.read(paths.archive) } catch { throw StoreError(error, while: "read") }
-    state = Mutex(try content.map { (bytes) throws(StoreError) in
-      try Content(parsing: String(decoding: bytes, as: UTF8.self), paths.archive)
-    })
+    state = Mutex(
+      try content.map { (bytes) throws(StoreError) in
+        try Content(parsing: String(decoding: bytes, as: UTF8.self), paths.archive)
+      })
   }
 
   /// Nil while there never was an archive.
