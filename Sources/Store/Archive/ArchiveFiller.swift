@@ -39,7 +39,7 @@ struct ArchiveFiller {
       let heading = RepairedSegment.Heading(
         number: number, store: store, createdAt: isFirst ? before.createdAt : after.createdAt,
         trimmedBelow: before.trimmedBelow, nextStreamID: after.nextStreamID)
-      try RepairedSegment(path, heading).finish(streams, lost)
+      try RepairedSegment(path, heading).finish(streams, lost, [:])
     } catch { throw StoreError(error, while: "make") }
     do throws(FileError) { try files.synchronize(file: path) } catch { throw StoreError(error, while: "make") }
   }

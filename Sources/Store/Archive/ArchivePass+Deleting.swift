@@ -64,7 +64,7 @@ extension ArchivePass {
       try files.remove(path)
       try files.write(path, [])
     } catch { throw SQLiteError(failedSync: error.text, path: path, systemError: error.code) }
-    let copy = try SegmentCopy(of: segment, at: path, catalog, isCompacting: false, vfs: nil)
+    let copy = try SegmentCopy(of: segment, at: path, catalog, isCompacting: false, scene.configuration)
     while try !copy.copyRows(until: deadline) { try rest(path) }
     let indexing = try BlockIndexing(copy)
     while case .unfinished = try indexing.work(for: Self.sliceTime) { try rest(path) }
