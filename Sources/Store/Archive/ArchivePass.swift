@@ -174,7 +174,8 @@ struct ArchivePass {
     try target.beginNext()
     guard let file = try copy(segment) else { return }
     // Only now: what was trimmed before the copy was made must be known.
-    guard let before = before(segment.number + 1, listing) else {
+    let staged = target.next.segment(segment.number)
+    guard let before = before(segment.number + 1, listing) ?? ends(staged, listing.active) else {
       let segments = scene.directory.paths.segments
       throw StoreError(.damaged, "no segment behind \(segment.number) in \(segments) can be read; see logsd check")
     }
@@ -186,15 +187,35 @@ struct ArchivePass {
     try rewrite(segment.number, archivedStreams)
   }
 
-  /// What the first segment from `number` on that can be read says of the streams before it.
+  /// What a segment says of the streams before it; nil if it cannot be read, or is gone.
   private func before(_ number: Int64, _ listing: SegmentListing) -> (createdAt: Int64, streams: [StreamInfo])? {
-    var createdAt: Int64?
-    for segment in listing.segments where segment.number >= number {
-      createdAt = createdAt ?? scene.read(segment) { connection throws(SQLiteError) in try connection.createdAt() }
-      let streams = scene.read(segment) { connection throws(SQLiteError) in try connection.streamsBefore() }
-      if let streams, let createdAt { return (createdAt, streams) }
+    guard let segment = listing.segments.first(where: { $0.number == number }) else { return nil }
+    return scene.read(segment) { connection throws(SQLiteError) in
+      (try connection.createdAt(), try connection.streamsBefore())
     }
-    return nil
+  }
+
+  /// The streams at the end of a segment, by its own rows: where retention has removed the next one meanwhile. A later
+  /// one would have this segment hold what it never had.
+  private func ends(_ path: String, _ active: Segment) -> (createdAt: Int64, streams: [StreamInfo])? {
+    let createdAt = scene.read(active) { connection throws(SQLiteError) in try connection.createdAt() }
+    guard let createdAt else { return nil }
+    do throws(SQLiteError) {
+      let database = try Database(path, mode: .immutable, vfs: nil)
+      var streams: [Int64: StreamInfo] = [:]
+      try SegmentWriter.forEachStream(in: database) { stream, _ in streams[stream.id] = stream }
+      let rows = try database.prepare(
+        "SELECT stream, max(first_seq + span - 1), sum(length(batches)), max(received) FROM runs GROUP BY stream")
+      while try rows.step() {
+        let id = rows.integer(0)
+        guard let stream = streams[id] else { continue }
+        streams[id]?.head = max(stream.head, rows.bits(1))
+        streams[id]?.entryCount = max(stream.head, rows.bits(1))
+        streams[id]?.storedByteCount += rows.bits(2)
+        streams[id]?.lastReceived = max(stream.lastReceived, rows.integer(3))
+      }
+      return (createdAt, Array(streams.values))
+    } catch { return nil }
   }
 
   private func nextHead(
