@@ -32,7 +32,7 @@ import Testing
         scene,
         [
           "--segment-bytes", "1M", "--segment-age", "250ms", "--rewrite-delay", "10ms", "--archive", archive,
-          "--retention-age", "20s",
+          "--config", try scene.file("logsd.conf", Array("retention-age = 1h\n".utf8)),
         ])
       let push = try server.start(["push", "web"], input: .pipe)
       var (next, archivedCount) = (1, 0)
@@ -60,6 +60,9 @@ import Testing
       // Beside the server.
       let checked = try Self.logsd(scene, "check", archive)
       #expect(checked.exit == .code(0), "\(checked.text) \(checked.errors)")
+      // What has been archived may go.
+      _ = try scene.file("logsd.conf", Array("retention-age = 1s\n".utf8))
+      #expect(try Self.logsd(scene, "reload", server.data).exit == .code(0))
       let first = server.data + "/segments/0000000001.db"
       try Polling.wait(for: "retention") { !FileManager.default.fileExists(atPath: first) }
       #expect(try server.fact("archive_lost_segments_total") == 0)

@@ -42,6 +42,9 @@ import Testing
       var checker = BatchChecker()
       try checker.check(appended: batch)
       try expectEntries(of: [batch], vector)
+    case .numbered where vector.name == "numbered-codec-2":
+      // Of clients that have not announced that they read such batches; this one has (`ConnectionDictionaryTests`).
+      break
     case .numbered:
       let batch = try Batch(wholeOf: ByteString(vector.bytes))
       let seed = BatchHeader.serverSeed(stream: vector.stream, incarnation: vector.incarnation)

@@ -925,7 +925,7 @@ session("renewals", "a client that is asked for another token, shows a wrong one
 
 session("dictionaries", "a client that reads batches with dictionaries gets two, of which it needs the first again", [
     (C, message("hello", features=1)), (S, message("welcome")),
-    (C, frame("FOLLOW", 1, credit=1_000_000, start=2, startValue=1, followFlags=0x02, selectors=[(0, STREAM)])),
+    (C, frame("FOLLOW", 1, credit=1_000_000, start=0, followFlags=0x02, selectors=[(0, STREAM)])),
     (S, frame("STREAM", 1, position=0, **{**FOLLOWED, "head": 4})), (S, frame("RESOLVED", 1, streams=1)),
     (S, message("dictionary")),
     (S, frame("BATCH", 1, with_dictionary(1, b"GET /static/image-3.png answered 200 in 21 ms"), **{"handle": 0, "from": 1, "to": 1})),

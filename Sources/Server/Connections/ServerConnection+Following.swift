@@ -23,8 +23,6 @@ extension ServerConnection: SubscriptionHost {
 
   var takesDictionaries: Bool { session.takesDictionaries }
 
-  func introduce(_ dictionary: BatchDictionary) { send(session.introduce(dictionary)) }
-
   func deliver(_ range: BatchRange, batches: ByteString, to subscription: Subscription) {
     send(session.deliver(subscription.id, range, batches: batches))
   }

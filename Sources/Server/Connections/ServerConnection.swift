@@ -44,6 +44,7 @@ final class ServerConnection {
   /// Bytes of answers queued since the socket last had room, and of the largest batches among them.
   private var answerByteCount = 0
   private var batchByteCountMax = 0
+  private var dictionaryByteCountMax = 0
 
   /// How long a close waits for the client to read what was sent and to close in turn.
   static let lingerDuration = Duration.seconds(2)
@@ -89,7 +90,7 @@ final class ServerConnection {
 
   func send(_ frame: OutgoingFrame?) {
     guard let frame else { return }
-    if connection.pendingByteCount == 0 { (answerByteCount, batchByteCountMax) = (0, 0) }
+    if connection.pendingByteCount == 0 { (answerByteCount, batchByteCountMax, dictionaryByteCountMax) = (0, 0, 0) }
     if frame.batches.isEmpty { answerByteCount += frame.head.count }
     batchByteCountMax = max(batchByteCountMax, frame.batches.count)
     connection.send(frame.head, sharing: frame.batches)
@@ -97,10 +98,19 @@ final class ServerConnection {
     guard answerByteCount > Self.smallByteCount, connection.isOpen else { return }
     let isShort = core.isOutputShort
     let unreadByteCountMax = isShort ? Self.smallByteCount : Self.unreadByteCountMax
-    let queueByteCountMax = (isShort ? windowByteCount : windowByteCountMax) + batchByteCountMax + unreadByteCountMax
+    let queueByteCountMax =
+      (isShort ? windowByteCount : windowByteCountMax) + batchByteCountMax + dictionaryByteCountMax + unreadByteCountMax
     guard answerByteCount > unreadByteCountMax, connection.pendingByteCount > queueByteCountMax else { return }
     note("it leaves \(unreadByteCountMax) bytes of answers unread", .unread)
     connection.close()
+  }
+
+  /// Sends what the next batch needs, if the client does not have it. It comes only where a batch may come: it is no
+  /// answer that the client leaves unread.
+  func introduce(_ dictionary: BatchDictionary) {
+    guard let frame = session.introduce(dictionary) else { return }
+    dictionaryByteCountMax = max(dictionaryByteCountMax, frame.head.count)
+    connection.send(frame.head, sharing: frame.batches)
   }
 
   /// Whether its queue of output is full. What waits for room gets a turn when it has some.

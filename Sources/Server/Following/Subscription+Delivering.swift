@@ -8,6 +8,9 @@ extension Subscription {
   /// How many streams have their turn at once, and may be answered by one read: waking a reader thread, and being woken
   /// by it, costs as much as reading a small stream.
   private static let turnCountMax = 32
+  /// Less than this, or fewer entries, are sent without the dictionary that they may need: it would take more than it
+  /// saves.
+  private static let dictionaryUseMin = (byteCount: 64 << 10, entryCount: 1_000 as UInt64)
 
   /// A commit brought entries to a stream. Those that are behind will read them.
   func offer(_ run: CommittedRun, to track: Track) {
@@ -105,16 +108,19 @@ extension Subscription {
     var byteCountMax = frameByteCountMax
     // Equal requests of subscriptions with equal filters are read once.
     if filter != nil { byteCountMax = 1 << (Int.bitWidth - 1 - max(byteCountMax, 1).leadingZeroBitCount) }
+    let takesDictionaries =
+      host.takesDictionaries && byteCountMax >= Self.dictionaryUseMin.byteCount
+      && unshared ?? .max >= Self.dictionaryUseMin.entryCount
     if follow.isReverse {
       return ReadRequest(
         stream: track.channel.id, from: track.bound ?? 1, to: track.next - 1, byteCountMax: byteCountMax,
-        isReverse: true, filter: filter, countMax: unshared, takesDictionaries: host.takesDictionaries)
+        isReverse: true, filter: filter, countMax: unshared, takesDictionaries: takesDictionaries)
     }
     return ReadRequest(
       stream: track.channel.id, from: track.next, to: min(track.bound ?? .max, track.channel.takenHead),
       byteCountMax: byteCountMax, filter: filter,
       countMax: unshared.map { LimitShare.entryCount(of: $0, turnCount: turnCount) },
-      takesDictionaries: host.takesDictionaries)
+      takesDictionaries: takesDictionaries)
   }
 
   /// Takes the answer to a read: the results for the first streams whose turn it is.

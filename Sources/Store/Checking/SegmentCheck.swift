@@ -53,7 +53,7 @@ struct SegmentCheck {
     } catch {
       try note(error, &result)
     }
-    do throws(SQLiteError) { try checkDictionaries(database, &result) } catch { try note(error, &result) }
+    try checkDictionaries(database, &result)
     var marks = MarkCheck()
     do throws(SQLiteError) { marks = try MarkCheck(database) } catch { try note(error, &result) }
     do throws(SQLiteError) {
@@ -85,11 +85,15 @@ struct SegmentCheck {
   }
 
   /// Each dictionary is there twice.
-  private func checkDictionaries(_ database: borrowing Database, _ result: inout Result) throws(SQLiteError) {
+  private func checkDictionaries(_ database: borrowing Database, _ result: inout Result) throws(StoreError) {
     var tables: [(name: String, all: Set<Int64>, damaged: Set<Int64>)] = []
-    for name in SegmentDictionaries.tables where try SegmentSchema.has(name, database) {
-      let found = try SegmentDictionaries.streams(in: name, database)
-      tables.append((name, found.all, found.damaged))
+    for name in SegmentDictionaries.tables {
+      do throws(SQLiteError) {
+        let found = try SegmentDictionaries.streams(in: name, database)
+        tables.append((name, found.all, found.damaged))
+      } catch {
+        try note(error, &result)
+      }
     }
     let streams = tables.reduce(into: Set<Int64>()) { $0.formUnion($1.all) }
     for id in streams.sorted() {

@@ -65,7 +65,7 @@ final class RepairedSegment: SQLRunner {
   func finish(
     _ streams: [Stream], _ lost: LostRanges, _ dictionaries: [Int64: BatchDictionary]
   ) throws(SQLiteError) {
-    try database.execute(SegmentDictionaries.schema)
+    if !dictionaries.isEmpty { try database.execute(SegmentDictionaries.schema) }
     try write(dictionaries, into: SegmentDictionaries.tables[0])
     let insert = try database.prepare("INSERT INTO streams VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
     let insertFormer = try database.prepare(

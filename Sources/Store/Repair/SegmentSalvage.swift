@@ -85,9 +85,12 @@ final class SegmentSalvage {
       return try addMisplaced(id, producers, batches)
     }
     let bounds = bounds(id)
+    // A segment has one dictionary for a stream at most.
+    let dictionary =
+      neededDictionaries[id]?.id ?? found.batches.first { $0.batch.header.dictionary != 0 }?.batch.header.dictionary
     let new = found.batches.filter { batch in
       bounds.contains(batch.numbers.lowerBound) && bounds.contains(batch.numbers.upperBound)
-        && covered[id]?.overlaps(batch.numbers) != true && mayNeed(batch.batch.header.dictionary, id)
+        && covered[id]?.overlaps(batch.numbers) != true && [0, dictionary].contains(batch.batch.header.dictionary)
     }
     guard !new.isEmpty else { return }
     let isAll = found.isAll && new.count == found.batches.count
@@ -130,11 +133,6 @@ final class SegmentSalvage {
     guard known.mayBeLost(id) else { return }
     let numbers = batch.header.firstSequence...batch.header.lastSequence
     if unproved[id]?.overlaps(numbers) != true { unproved[id, default: NumberRanges()].add(numbers) }
-  }
-
-  /// A segment has one dictionary for a stream at most.
-  private func mayNeed(_ dictionary: UInt64, _ id: Int64) -> Bool {
-    dictionary == 0 || neededDictionaries[id]?.id ?? dictionary == dictionary
   }
 
   private func take(_ found: WholeBatches.Found, of id: Int64) {

@@ -32,6 +32,11 @@ struct BatchCompaction: ~Copyable {
   private let unpacker = BatchUnpacker()
   private var plan = Plan(merges: false, dictionary: nil)
   private var merger = merger(nil)
+  /// Puts batches together that are too large for a dictionary: without it, they might be too large to be stored.
+  private var plainMerger = merger(nil)
+  /// Whether it has the last ones.
+  private var takesPlain = false
+  private static let dictionaryByteCountMax = 1 << 20
   /// What the merger holds, as it was.
   private var pending: [Batch] = []
   private var stream: StreamInfo?
@@ -79,6 +84,11 @@ struct BatchCompaction: ~Copyable {
     {
       return false
     }
+    let isPlain = plan.dictionary != nil && Int(header.rawLength) > Self.dictionaryByteCountMax
+    if isPlain != takesPlain {
+      try merge(&rows)
+      takesPlain = isPlain
+    }
     let content = BatchRows(batch, unpacker)
     var outcome = try take(content)
     if outcome == .full {
@@ -91,20 +101,21 @@ struct BatchCompaction: ~Copyable {
   }
 
   private mutating func take(_ content: BatchRows) throws(SQLiteError) -> BatchMerger.Outcome {
-    do throws(WireDecodingError) { return try merger.add(content) } catch {
+    do throws(WireDecodingError) { return try takesPlain ? plainMerger.add(content) : merger.add(content) } catch {
       throw SQLiteError(damage: "a batch cannot be read: \(error)", path: path)
     }
   }
 
-
   /// Makes one batch of what the merger holds, unless that takes more space than it did.
   private mutating func merge(_ rows: inout [SegmentRow]) throws(SQLiteError) {
-    guard let stream, !merger.isEmpty else { return }
+    guard let stream, !(takesPlain ? plainMerger.isEmpty : merger.isEmpty) else { return }
     let batches = pending
     pending = []
     let plan = plan
     let mustMerge = !batches.allSatisfy { plan.allows($0) }
-    if let merged = merger.finish(seed: stream.serverSeed),
+    let finished =
+      takesPlain ? plainMerger.finish(seed: stream.serverSeed) : merger.finish(seed: stream.serverSeed)
+    if let merged = finished,
       merged.bytes.count < batches.reduce(0, { $0 + $1.bytes.count }) || mustMerge
     {
       return try store(merged, &rows)

@@ -18,9 +18,10 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
   private var compaction: BatchCompaction
   private let extent: Statement
   private let rowsFrom: Statement
+  /// Of the old file.
   private let dictionaries: SegmentDictionaries?
-  /// The dictionaries of the new file, by their streams.
-  private var written: [Int64: BatchDictionary] = [:]
+  /// Whether the new file has tables of them.
+  private var hasDictionaries = false
   /// The stream whose rows are copied, and what its batches may need in the old file.
   private var current: (stream: Int64, dictionary: BatchDictionary?)?
   /// The last row of the old file that was looked at.
@@ -65,7 +66,6 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
     extent = try source.prepare(
       "SELECT min(first_seq), max(first_seq + span - 1), sum(raw_length) FROM runs WHERE stream = ?1")
     dictionaries = try SegmentDictionaries(source)
-    try target.execute(SegmentDictionaries.schema)
     insertRow = try target.prepare(SegmentRow.insertText)
     incarnations = try source.prepare(SegmentSchema.incarnationsText)
     try copyTables()
@@ -133,9 +133,7 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
     let isEnd = try copySomeRows(until: deadline)
     if isEnd {
       // Far from the others: what damages one does not damage both.
-      for (stream, dictionary) in written.sorted(by: { $0.key < $1.key }) {
-        try SegmentDictionaries.insert(dictionary, of: stream, into: SegmentDictionaries.tables[1], target)
-      }
+      if hasDictionaries { try target.execute(SegmentDictionaries.copyText) }
       try target.execute(
         """
         UPDATE segment SET marks_through = coalesce((SELECT max(id) FROM runs), 0);
@@ -177,8 +175,9 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
     current = (stream.id, try dictionaries?.dictionary(of: stream.id))
     let plan = try plan(for: stream, old: current?.dictionary)
     if let dictionary = plan.dictionary {
+      if !hasDictionaries { try target.execute(SegmentDictionaries.schema) }
+      hasDictionaries = true
       try SegmentDictionaries.insert(dictionary, of: stream.id, into: SegmentDictionaries.tables[0], target)
-      written[stream.id] = dictionary
     }
     compaction.begin(stream, plan)
   }
@@ -191,9 +190,11 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
 
   /// - Parameter old: the dictionary of the old file.
   private func plan(for stream: StreamInfo, old: BatchDictionary?) throws(SQLiteError) -> BatchCompaction.Plan {
-    guard let extent = try extent(of: stream.id) else { return BatchCompaction.Plan(merges: false, dictionary: nil) }
+    let isPlain = !isCompacting && old == nil
+    guard !isPlain, let extent = try extent(of: stream.id) else {
+      return BatchCompaction.Plan(merges: isCompacting, dictionary: nil)
+    }
     if isCompacting { return BatchCompaction.Plan(merges: true, dictionary: try train(on: extent, of: stream)) }
-    guard let old else { return BatchCompaction.Plan(merges: false, dictionary: nil) }
     // A dictionary has parts of entries: with some of them it has to go, too.
     let hasRemoved = stream.removals.count(in: extent.numbers) > 0
     return BatchCompaction.Plan(merges: hasRemoved, dictionary: hasRemoved ? nil : old)
@@ -213,6 +214,10 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
   ) throws(SQLiteError) -> BatchDictionary? {
     guard extent.rawByteCount >= dictionaryStreamByteCountMin else { return nil }
     return try DictionaryTraining(extent) { (position) throws(SQLiteError) in
+      // What was removed is not even read.
+      if let removal = stream.removals.first(from: position), removal.numbers.contains(position) {
+        return ([], removal.numbers.upperBound + 1)
+      }
       self.rowsFrom.bind(1, stream.id)
       self.rowsFrom.bind(2, bits: position)
       defer { self.rowsFrom.reset() }

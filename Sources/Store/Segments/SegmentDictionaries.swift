@@ -19,6 +19,8 @@ final class SegmentDictionaries {
 
   /// A statement for each table.
   private let lookups: [Lookup]
+  /// Fills the second table.
+  static let copyText = "INSERT INTO \(tables[1]) SELECT * FROM \(tables[0])"
   private let cache: DictionaryCache?
   private var latest: (stream: Int64, dictionary: BatchDictionary?)?
 
@@ -59,40 +61,51 @@ final class SegmentDictionaries {
   func dictionary(of stream: Int64) throws(SQLiteError) -> BatchDictionary? {
     if let latest, latest.stream == stream { return latest.dictionary }
     var failure: SQLiteError?
+    var isMissing = false
     for lookup in lookups {
       do throws(SQLiteError) {
-        guard let found = try Self.read(stream, lookup.statement, cache) else { continue }
-        latest = (stream, found)
-        return found
+        switch try Self.read(stream, lookup.statement, cache) {
+        case .found(let dictionary):
+          latest = (stream, dictionary)
+          return dictionary
+        case .none: isMissing = true
+        case .damaged: break
+        }
       } catch {
         failure = error
       }
     }
-    if let failure { throw failure }
+    // Most streams have none: they must not depend on both tables.
+    if let failure, !isMissing { throw failure }
     latest = (stream, nil)
     return nil
   }
 
-  private static func read(
-    _ stream: Int64, _ statement: borrowing Statement, _ cache: DictionaryCache?
-  ) throws(SQLiteError) -> BatchDictionary? {
-    defer { statement.reset() }
-    statement.bind(1, stream)
-    guard try statement.step() else { return nil }
-    if let known = cache?[statement.bits(0)] { return known }
-    // If it is not whole, the other copy may be.
-    guard let dictionary = dictionary(statement) else { return nil }
-    cache?.add(dictionary)
-    return dictionary
+  private enum Row {
+    case found(BatchDictionary)
+    case damaged
+    case none
   }
 
-  /// All that are there, whether they are whole or not, of each table: the streams that it names, and those of which it
-  /// has no whole one.
+  private static func read(
+    _ stream: Int64, _ statement: borrowing Statement, _ cache: DictionaryCache?
+  ) throws(SQLiteError) -> Row {
+    defer { statement.reset() }
+    statement.bind(1, stream)
+    guard try statement.step() else { return .none }
+    if let known = cache?[statement.bits(0)] { return .found(known) }
+    guard let dictionary = dictionary(statement) else { return .damaged }
+    cache?.add(dictionary)
+    return .found(dictionary)
+  }
+
+  /// The streams that a table names, and those of which it has no whole dictionary; none where there is no table.
   static func streams(
     in table: String, _ database: borrowing Database
   ) throws(SQLiteError) -> (all: Set<Int64>, damaged: Set<Int64>) {
-    let statement = try database.prepare("SELECT id, length, content, stream FROM \(table) ORDER BY stream")
     var (all, damaged) = (Set<Int64>(), Set<Int64>())
+    guard try SegmentSchema.has(table, database) else { return (all, damaged) }
+    let statement = try database.prepare("SELECT id, length, content, stream FROM \(table) ORDER BY stream")
     while try statement.step() {
       let stream = statement.integer(3)
       all.insert(stream)

@@ -1,4 +1,4 @@
-/// The server sends a dictionary that batches will need (`spec/wire.md`, section 4.30).
+/// The server sends a dictionary that batches will need (`spec/wire.md`, section 4.29).
 extension BatchDictionary {
   func encode(into writer: inout ByteWriter) {
     writer.append(u64: id)
