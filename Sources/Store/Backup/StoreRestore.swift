@@ -34,8 +34,17 @@ package struct StoreRestore {
 
   /// - Parameter keepsIncarnations: whether the streams stay the same to clients. That is right only if nothing was
   ///   acknowledged after the backup was made: else a number would mean two entries.
-  /// - Throws: if a file of the backup is not what it was; then nothing stays.
+  /// - Throws: if a file of the backup is not what it was; then nothing stays. And if an archive is to keep them.
   package func run(keepsIncarnations: Bool) throws(StoreError) -> Summary {
+    if keepsIncarnations, manifest.isArchive {
+      throw StoreError(
+        .notAStore,
+        """
+        \(backup.path) is the archive of a server, which never has the newest entries: their numbers would be given \
+        again in the same streams. Restore it without --same-store; to move a server, stop it and take a backup with \
+        logsd backup
+        """)
+    }
     let lock = try StoreError.of("lock") { () throws(FileError) in try files.lock(paths.lock) }
     guard let lock else { throw StoreError(.locked, "\(paths.directory) is in use by another process") }
     defer { withExtendedLifetime(lock) {} }
