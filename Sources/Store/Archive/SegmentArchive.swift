@@ -46,6 +46,7 @@ final class SegmentArchive: Sendable {
   /// A restore or a check may have it for so long before that counts as a failure.
   private static let lockPatience = Duration.seconds(600)
   private static let gapTime = Duration.milliseconds(50)
+  private static let restTimeMax = Duration.milliseconds(500)
   /// A thread that waits for a disk that is away is left alone when the store closes.
   private static let endPatience = Duration.seconds(5)
 
@@ -279,7 +280,9 @@ final class SegmentArchive: Sendable {
       }
       let worked = SystemClock.monotonic() &- before
       let pieceTime = Int64(Self.pieceByteCount) * 1_000_000_000 / Int64(Self.byteCountPerSecond)
-      usleep(UInt32(clamping: max(worked, pieceTime - worked) / 1_000))
+      // A disk that hung need not be spared for as long as it did.
+      let rest = min(max(worked, pieceTime - worked), Self.restTimeMax.nanoseconds)
+      usleep(UInt32(clamping: rest / 1_000))
       before = SystemClock.monotonic()
     }
   }
