@@ -77,7 +77,10 @@ extension Setting {
         """,
       write: { text, configuration throws(SettingError) in
         guard !text.contains("\n"), !text.isEmpty else { throw SettingError("needs a directory, or 'none'") }
-        configuration.archive = text == "none" ? nil : text
+        // A name has one form: it is compared with the one that was noted.
+        var path = text
+        while path.utf8.count > 1, path.utf8.last == UInt8(ascii: "/") { path.removeLast() }
+        configuration.archive = text == "none" ? nil : path
       }, read: { $0.archive ?? "none" }),
     Setting(
       name: "archive-retention-age", form: "TIME",

@@ -21,7 +21,7 @@ struct ArchiveHead: Sendable {
     self.streams = streams
   }
 
-  init(reading path: String) throws(StoreError) {
+  init(reading path: String, store: InstanceID) throws(StoreError) {
     do throws(SQLiteError) {
       let database = try Database(path, mode: .immutable, vfs: nil)
       try database.require(applicationID: SegmentSchema.applicationID, kind: "segment")
@@ -29,6 +29,7 @@ struct ArchiveHead: Sendable {
       guard identity.format <= SegmentSchema.format else {
         throw SQLiteError(damage: "a newer version has written it", path: path)
       }
+      guard identity.store == store.bytes else { throw SQLiteError(damage: "it is of another store", path: path) }
       let content = try StoreContent(database, identity)
       self.init(
         number: identity.number, createdAt: try database.integer("SELECT created FROM segment"),
@@ -80,8 +81,10 @@ struct ArchiveHead: Sendable {
       for deletion in deletions where deletion.stream == stream.id {
         let numbers = deletion.numbers.clamped(to: 1...last)
         guard numbers.overlaps(deletion.numbers) else { continue }
-        let byteCount = Double(stream.storedByteCount) * Double(numbers.size) / Double(max(stream.entryCount, 1))
-        stream.removals.add(Removal(numbers: numbers, reason: .deleted, byteCount: UInt64(byteCount)))
+        // A damaged head may say of a stream that it has fewer entries than numbers.
+        let share = min(Double(numbers.size) / Double(max(stream.entryCount, 1)), 1)
+        let byteCount = UInt64(Double(min(stream.storedByteCount, UInt64(Int64.max))) * share)
+        stream.removals.add(Removal(numbers: numbers, reason: .deleted, byteCount: byteCount))
       }
       found[stream.id] = stream
     }

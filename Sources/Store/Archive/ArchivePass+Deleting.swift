@@ -6,7 +6,7 @@ internal import LogsWire
 extension ArchivePass {
   mutating func delete(_ deletions: [ArchiveNotes.Deletion]) throws(StoreError) {
     guard let head else { return }
-    try target.beginNext()
+    try target.beginNext(keepsSegments: false)
     var next = head
     // The same streams, as they are now: what was deleted of them is taken over.
     next.streams = head.following(Array(head.streams.values), scene.catalog, deletions)
@@ -34,7 +34,7 @@ extension ArchivePass {
       let database = try Database(segment.path, mode: .immutable, vfs: nil)
       guard try RemovableBytes(of: database, catalog).deleted > 0 else { return }
     } catch { return try giveUp(segment, error) }
-    try target.beginNext()
+    try target.beginNext(keepsSegments: false)
     let staged = target.next.segment(number)
     do throws(SQLiteError) { try make(segment, "\(staged).tmp", catalog) } catch { return try giveUp(segment, error) }
     try StoreError.of("make") { () throws(FileError) in
@@ -47,10 +47,12 @@ extension ArchivePass {
     outcome.rewritten.append(number)
   }
 
-  /// One that cannot be read must not hold up the others.
+  /// One that is damaged or missing must not hold up the others. What cannot be read for a moment can be read later.
   private mutating func giveUp(_ segment: Segment, _ error: SQLiteError) throws(StoreError) {
     let reason = StoreError(error, while: "rewrite")
-    guard error.isLoss || error.isFailedOpen || error.isConstraint else { throw reason }
+    let files = PosixFileSystem()
+    let isMissing = try StoreError.of("look at") { () throws(FileError) in try files.byteCount(segment.path) == nil }
+    guard error.isDamage || error.isConstraint || isMissing else { throw reason }
     outcome.remarks.append("what was deleted stays in \(segment.path), though nobody finds it there: \(reason)")
   }
 

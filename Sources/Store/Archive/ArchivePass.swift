@@ -66,12 +66,34 @@ struct ArchivePass {
     }
     manifest = found ?? BackupManifest(store: store, newest: 0, madeAt: 0, isArchive: true)
     if found != nil {
-      var found = try ArchiveHead(reading: target.paths.segment(manifest.newest))
+      var found = try readHead()
       found.begin(at: beginnings(found.trimmedBelow, found))
       head = found
       try checkHistory()
     }
     outcome.head = head
+  }
+
+  /// What follows is made of the head: it must be the one that was counted.
+  private func readHead() throws(StoreError) -> ArchiveHead {
+    let path = target.paths.segment(manifest.newest)
+    let advice = "see logsd check \(target.path), and name another directory for the archive"
+    guard try digest(path) == manifest.files[DirectorySurvey.name(manifest.newest)]?.digest else {
+      throw StoreError(.damaged, "\(path) is not what was archived; \(advice)")
+    }
+    let found = try ArchiveHead(reading: path, store: manifest.store)
+    guard found.number == manifest.newest else {
+      throw StoreError(.damaged, "\(path) says that it is segment \(found.number); \(advice)")
+    }
+    return found
+  }
+
+  /// The directory that a path is in, as far as its text says.
+  private static func parent(of path: String) -> String {
+    var text = path[...]
+    while text.count > 1, text.last == "/" { text.removeLast() }
+    guard let slash = text.lastIndex(of: "/") else { return "." }
+    return slash == text.startIndex ? "/" : String(text[..<slash])
   }
 
   /// An empty place where the archive was is a disk that is not mounted.
@@ -81,9 +103,11 @@ struct ArchivePass {
     let names = try StoreError.of("look at") { () throws(FileError) -> [String]? in
       try files.byteCount(path) == nil ? nil : try files.list(path)
     }
-    if names != nil {
+    let nearest = names == nil ? parent(of: path) : path
+    let isParentThere = try StoreError.of("look at") { () throws(FileError) in try files.byteCount(nearest) != nil }
+    if isParentThere {
       let isWithin = try StoreError.of("look at") { () throws(FileError) in
-        var place = path
+        var place = nearest
         // The root is its own parent.
         while true {
           if try files.isSame(place, data) { return true }
@@ -117,11 +141,19 @@ struct ArchivePass {
         \(listing.active.number): that was restored from an older copy. Name another directory, or restore from this one
         """)
     }
-    var isSame = true
-    if let segment = listing.segments.first(where: { $0.number == head.number }) {
-      if let created = scene.read(segment, { connection throws(SQLiteError) in try connection.createdAt() }) {
-        isSame = created == head.createdAt
+    let isSame: Bool
+    // What is damaged does not say for sure when it began.
+    if let segment = listing.segments.first(where: { $0.number == head.number && $0.state != .damaged }) {
+      let created = scene.read(segment) { connection throws(SQLiteError) in try connection.createdAt() }
+      guard let created else {
+        throw StoreError(
+          .inputOutput,
+          """
+          cannot read segment \(head.number) of \(scene.directory.paths.directory), which shows whether \(path) is \
+          the archive of this store; see logsd check if that does not pass
+          """)
       }
+      isSame = created == head.createdAt
     } else {
       isSame = head.streams.values.allSatisfy { stream in
         scene.catalog[stream.id].map { $0.incarnation == stream.incarnation } ?? true
@@ -171,20 +203,35 @@ struct ArchivePass {
     guard let segment = listing.segments.first(where: { $0.number == wanted }), segment.state == .sealed,
       isReady(segment)
     else { return }
-    try target.beginNext()
+    try target.beginNext(keepsSegments: false)
     guard let file = try copy(segment) else { return }
     // Only now: what was trimmed before the copy was made must be known.
     let staged = target.next.segment(segment.number)
-    guard let before = before(segment.number + 1, listing) ?? ends(staged, listing.active) else {
-      let segments = scene.directory.paths.segments
-      throw StoreError(.damaged, "no segment behind \(segment.number) in \(segments) can be read; see logsd check")
-    }
+    let before = try end(of: segment, staged)
     manifest.files[DirectorySurvey.name(segment.number)] = file
     try commit(
       nextHead(segment.number + 1, before, oldest: head?.trimmedBelow ?? segment.number, deletions))
     outcome.copied = (segment.number, file.digest.byteCount)
     // It may have been copied before the server has rewritten it without what was deleted.
     try rewrite(segment.number, archivedStreams)
+  }
+
+  /// The streams at the end of a segment that has been copied, as the next one says.
+  private func end(of segment: Segment, _ staged: String) throws(StoreError) -> (
+    createdAt: Int64, streams: [StreamInfo]
+  ) {
+    let next = segment.number + 1
+    if let before = before(next, scene.directory.segments.current) { return before }
+    let listing = scene.directory.segments.current
+    // Only where the next one is gone for good: later this head would be compared with it.
+    let isGone = !listing.segments.contains { $0.number == next && $0.state != .damaged }
+    if isGone, let ends = ends(staged, listing.active) { return ends }
+    throw StoreError(
+      .inputOutput,
+      """
+      cannot read segment \(next) in \(scene.directory.paths.segments), which says where segment \(segment.number) \
+      ends; see logsd check if that does not pass
+      """)
   }
 
   /// What a segment says of the streams before it; nil if it cannot be read, or is gone.
@@ -275,7 +322,7 @@ struct ArchivePass {
     let first = listing.segments.first { $0.number >= old.number && $0.state != .damaged }
     guard let first, first.number > old.number else { return false }
     guard let before = before(first.number, listing) else { return false }
-    try target.beginNext()
+    try target.beginNext(keepsSegments: false)
     let next = nextHead(first.number, before, oldest: old.trimmedBelow, deletions)
     for number in old.number..<first.number {
       try scene.pausing()
@@ -292,7 +339,9 @@ struct ArchivePass {
   func digest(_ path: String) throws(StoreError) -> FileDigest {
     let files = files
     let digest = try StoreError.of("read") { () throws(FileError) in try files.digest(path) }
-    guard let digest else { preconditionFailure("\(path) has just been made") }
+    guard let digest else {
+      throw StoreError(.inputOutput, "\(path) is gone; let nothing else change the archive's directory")
+    }
     return digest
   }
 
@@ -306,8 +355,12 @@ struct ArchivePass {
     // As with the retention of the data directory: a clock that was wrong once must not make a segment look older.
     var latest = Int64.min
     while next.trimmedBelow < next.number {
-      for number in [next.trimmedBelow, next.trimmedBelow + 1] {
-        if let created = createdAt(number), created <= now { latest = max(latest, created) }
+      if let created = createdAt(next.trimmedBelow), created <= now { latest = max(latest, created) }
+      // Its entries are older than the next one, or the first behind that which can be read.
+      for number in next.trimmedBelow + 1...next.number {
+        guard let created = createdAt(number) else { continue }
+        if created <= now { latest = max(latest, created) }
+        break
       }
       guard latest > .min, now.subtractingClamped(latest) >= ageMax.nanoseconds else {
         // If all are of the future, it is looked again.
@@ -319,7 +372,7 @@ struct ArchivePass {
       outcome.expiredCount += 1
     }
     guard outcome.expiredCount > 0 else { return }
-    try target.beginNext()
+    try target.beginNext(keepsSegments: false)
     try commit(next)
   }
 

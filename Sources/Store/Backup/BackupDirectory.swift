@@ -138,14 +138,18 @@ struct BackupDirectory {
 
   // MARK: the next backup
 
-  /// Makes room for it. Segments that an interrupted attempt has copied stay.
-  func beginNext() throws(StoreError) {
+  /// Makes room for it.
+  ///
+  /// - Parameter keepsSegments: whether those stay that an interrupted attempt has copied, to be compared and used.
+  func beginNext(keepsSegments: Bool) throws(StoreError) {
     try StoreError.of("make") { () throws(FileError) in
       _ = try files.makeDirectory(next.directory)
       _ = try files.makeDirectory(next.segments)
       for name in try files.list(next.directory) where name != "segments" {
         try files.remove("\(next.directory)/\(name)")
       }
+      guard !keepsSegments else { return }
+      for name in try files.list(next.segments) { try files.remove("\(next.segments)/\(name)") }
     }
   }
 

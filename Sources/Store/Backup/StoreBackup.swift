@@ -99,7 +99,7 @@ package struct StoreBackup {
   }
 
   package mutating func run() throws(StoreError) -> Summary {
-    try target.beginNext()
+    try target.beginNext(keepsSegments: true)
     while true {
       try copySegments()
       if try copyNewest() { break }

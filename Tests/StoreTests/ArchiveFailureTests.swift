@@ -1,0 +1,198 @@
+import Foundation
+import LogsDisk
+import LogsSystem
+import LogsWire
+import Testing
+
+@testable import LogsStore
+
+/// The archive after a stop, a failed read or a change at a bad moment.
+@Suite struct ArchiveFailureTests {
+  /// A store that is closed, and passes over its archive as the server makes them.
+  private final class Bench {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    var configuration: StoreConfiguration
+    let found: Recovery.Result
+    let catalog: Catalog
+    let notes: ArchiveNotes
+    let pool: ConnectionPool
+
+    var path: String { directory.path + "/archive" }
+    var listing: SegmentList { found.directory.segments }
+
+    init(segments: Int, then body: (TestStore) -> Void = { _ in }) throws {
+      configuration = CheckTests.quick(directory, clock)
+      let test = try TestStore(configuration, in: directory)
+      ArchiveTests.fill(test, clock, 1...segments)
+      body(test)
+      test.close()
+      configuration.archive = directory.path + "/archive"
+      let paths = StorePaths(directory: directory.data)
+      found = try Recovery(configuration, paths: paths).run()
+      catalog = Catalog(newestID: found.nextStreamID - 1)
+      catalog.publish(found.streams)
+      notes = try ArchiveNotes(paths, PosixFileSystem())
+      pool = ConnectionPool(configuration)
+    }
+
+    deinit { pool.closeIdle() }
+
+    func stream(_ name: String) throws -> StreamInfo { try #require(catalog[StreamName(stored: name)]) }
+
+    @discardableResult func pass(
+      at path: String? = nil, now: Int64? = nil, isReady: (Segment) -> Bool = { _ in true },
+      pause: @escaping () throws(FileError) -> Void = {}
+    ) throws(StoreError) -> ArchivePass.Outcome {
+      let scene = ArchiveScene(
+        configuration: configuration, directory: found.directory, pool: pool, catalog: catalog, notes: notes,
+        pause: pause)
+      var pass = try ArchivePass(scene, at: path ?? self.path)
+      return try pass.run(isReady: isReady, now: now)
+    }
+
+    func pass(_ count: Int) throws { for _ in 0..<count { try pass() } }
+
+    /// Takes numbers from a stream, as the writer does, and notes it.
+    func delete(_ name: String, _ numbers: ClosedRange<UInt64>, isNoted: Bool = true) throws {
+      var remaining = try stream(name)
+      remaining.removals.add(Removal(numbers: numbers, reason: .deleted, byteCount: 10))
+      catalog.publish([remaining])
+      if isNoted { try notes.note(ArchiveNotes.Deletion(stream: remaining.id, numbers: numbers)) }
+    }
+
+    func restored() throws -> TestStore {
+      let place = TestDirectory()
+      _ = try StoreRestore(of: path, to: place.data).run(keepsIncarnations: false)
+      return try TestStore(place, clock)
+    }
+  }
+
+  private static func texts(_ numbers: ClosedRange<Int>) -> [String] { numbers.map(String.init) }
+
+  @Test func `what a stop has left staged does not take an archived segment's place`() throws {
+    let bench = try Bench(segments: 3)
+    try bench.pass(2)
+    let next = bench.path + "/next/segments"
+    try FileManager.default.createDirectory(atPath: next, withIntermediateDirectories: true)
+    try PosixFileSystem().write(next + "/0000000001.db", Array("another file".utf8))
+    #expect(try bench.pass().copied?.number == 3)
+    #expect(try CheckTests.findings(bench.path) == [])
+    #expect(try bench.restored().readAll("web").texts == Self.texts(1...9))
+  }
+
+  @Test func `a segment that cannot be read for a moment is rewritten later, and a damaged one is given up`() throws {
+    let bench = try Bench(segments: 3)
+    try bench.pass(3)
+    let (segment, away) = (bench.path + "/segments/0000000002.db", bench.path + "-away")
+    let files = FileManager.default
+    try files.moveItem(atPath: segment, toPath: away)
+    // No file can be opened in its place, for whatever reason.
+    try files.createDirectory(atPath: segment, withIntermediateDirectories: false)
+    try bench.delete("web", 5...5)
+    #expect(throws: StoreError.self) { try bench.pass() }
+    #expect(bench.notes.content?.deletions.count == 1)
+    try files.removeItem(atPath: segment)
+    try files.moveItem(atPath: away, toPath: segment)
+    #expect(try bench.pass().rewritten == [2])
+    #expect(bench.notes.content?.deletions == [])
+    #expect(try CheckTests.findings(bench.path) == [])
+    try bench.delete("web", 2...8)
+    let count = bench.directory.contents("archive/segments/0000000002.db").count
+    bench.directory.write("archive/segments/0000000002.db", [UInt8](repeating: 7, count: count))
+    let outcome = try bench.pass()
+    #expect(outcome.rewritten == [1, 3] && outcome.remarks.count == 1, "\(outcome.remarks)")
+    #expect(bench.notes.content?.deletions == [])
+  }
+
+  @Test func `no place in the data directory is taken, whether it is there or not`() throws {
+    let bench = try Bench(segments: 1)
+    for path in ["/data/archived", "/data/archived//", "/data/segments/more", "/data/../data/x", "/data/"] {
+      let error = #expect(throws: StoreError.self, "\(path)") { try bench.pass(at: bench.directory.path + path) }
+      #expect(error?.message.contains("is in the data directory") == true, "\(path): \(error?.message ?? "")")
+    }
+    #expect(!bench.directory.names("data").contains("archived"))
+  }
+
+  @Test func `a segment ends by its own rows if the next one is trimmed while it is copied`() throws {
+    let bench = try Bench(segments: 4)
+    var isTrimmed = false
+    let trim: () throws(FileError) -> Void = {
+      if isTrimmed { return }
+      isTrimmed = true
+      let gone = bench.listing.current.segments.filter { $0.number < 3 }
+      bench.listing.remove(Trim(segments: gone, below: 3, beginnings: nil, reason: .age, byteCount: 0))
+    }
+    try bench.pass(pause: trim)
+    #expect(isTrimmed && bench.notes.content?.through == 1)
+    #expect(try CheckTests.findings(bench.path) == [])
+    #expect(try bench.restored().readAll("web") == .init(texts: Self.texts(1...3)))
+    #expect(try bench.pass().lost == 2...2)
+    try bench.pass(2)
+    #expect(bench.notes.content?.through == 4)
+    #expect(
+      try bench.restored().readAll("web")
+        == .init(texts: Self.texts(1...3) + Self.texts(7...12), skips: [.init(from: 4, to: 6, reason: .lost)]))
+  }
+
+  @Test func `a next segment that cannot be read is waited for`() throws {
+    let bench = try Bench(segments: 3)
+    try bench.pass(1)
+    let (segment, away) = (bench.directory.data + "/segments/0000000003.db", bench.directory.path + "/away")
+    try FileManager.default.moveItem(atPath: segment, toPath: away)
+    #expect(throws: StoreError.self) { try bench.pass() }
+    #expect(bench.notes.content?.through == 1)
+    try FileManager.default.moveItem(atPath: away, toPath: segment)
+    try bench.pass(2)
+    #expect(bench.notes.content?.through == 3)
+    // The same with what says whether it is the archive of this store.
+    let active = bench.directory.data + "/segments/0000000004.db"
+    bench.pool.closeIdle()
+    try FileManager.default.moveItem(atPath: active, toPath: away)
+    let error = #expect(throws: StoreError.self) { try bench.pass() }
+    #expect(error?.message.contains("the archive of this store") == true)
+    try FileManager.default.moveItem(atPath: away, toPath: active)
+    try bench.pass()
+    #expect(try CheckTests.findings(bench.path) == [])
+  }
+
+  @Test func `a head that is not what was archived is refused`() throws {
+    let bench = try Bench(segments: 2)
+    try bench.pass(2)
+    let name = "archive/segments/0000000003.db"
+    let content = bench.directory.contents(name)
+    for index in [100, content.count / 2, content.count - 1] {
+      var damaged = content
+      damaged[index] ^= 1
+      bench.directory.write(name, damaged)
+      let error = #expect(throws: StoreError.self) { try bench.pass() }
+      #expect(error?.message.contains("is not what was archived") == true)
+    }
+    bench.directory.write(name, content)
+    try bench.pass()
+    bench.directory.remove(name)
+    #expect(throws: StoreError.self) { try bench.pass() }
+  }
+
+  @Test func `a restore of an archive does not keep the streams`() throws {
+    let bench = try Bench(segments: 2)
+    try bench.pass(2)
+    let place = TestDirectory()
+    let error = #expect(throws: StoreError.self) {
+      try StoreRestore(of: bench.path, to: place.data).run(keepsIncarnations: true)
+    }
+    #expect(error?.message.contains("without --same-store") == true)
+    #expect(place.names("data") == [])
+    _ = try StoreRestore(of: bench.path, to: place.data).run(keepsIncarnations: false)
+  }
+
+  @Test func `a segment stays in the archive if nobody knows when it ended`() throws {
+    let bench = try Bench(segments: 3)
+    try bench.pass(3)
+    bench.configuration.archiveAgeMax = .seconds(3600 * 40)
+    bench.directory.write("archive/segments/0000000002.db", Array("damaged".utf8))
+    // The first one ended 50 hours ago, and the second one 25.
+    #expect(try bench.pass(now: bench.clock.now).expiredCount == 0)
+    #expect(try bench.pass(now: bench.clock.now + 3600 * 20 * 1_000_000_000).expiredCount == 2)
+  }
+}
