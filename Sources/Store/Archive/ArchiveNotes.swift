@@ -10,21 +10,39 @@ internal import Synchronization
 /// directory /mnt/archive/logs
 /// through 40
 /// deleted 7 1 5000
+/// intended 8 3 90 12
 /// check 5b2f6b1c0d9e8f7a
 /// ```
 ///
 /// The archive in `directory` has the segments up to `through`; 0 before it has one. `deleted` has the id of a stream,
-/// and the first and the last of its numbers that a command has deleted and the archive may have yet.
+/// and the first and the last of its numbers that a command has deleted and the archive may have yet. `intended` is a
+/// deletion that was about to be recorded in the data directory: it counts if `$audit` has the entry of that number,
+/// which is part of the same transaction.
 final class ArchiveNotes: Sendable {
   struct Deletion: Hashable, Sendable {
     var stream: Int64
     var numbers: ClosedRange<UInt64>
   }
 
+  /// A deletion that is noted, and may not be recorded yet.
+  struct Intent: Hashable, Sendable {
+    var deletion: Deletion
+    /// The number that its entry in `$audit` gets.
+    var entry: UInt64
+  }
+
   struct Content: Hashable, Sendable {
     var directory = ""
     var through: Int64 = 0
+    /// Ranges of one stream neither overlap nor touch.
     var deletions: [Deletion] = []
+    var intent: Intent?
+  }
+
+  private struct State: Sendable {
+    var content: Content?
+    /// Whether the file says the same as `content`.
+    var isWritten = true
   }
 
   static let format = 1
@@ -33,7 +51,7 @@ final class ArchiveNotes: Sendable {
 
   private let paths: StorePaths
   private let files: any FileSystem
-  private let state: Mutex<Content?>
+  private let state: Mutex<State>
 
   /// - Throws: if the file is damaged, of a newer version, or cannot be read.
   init(_ paths: StorePaths, _ files: any FileSystem) throws(StoreError) {
@@ -42,28 +60,50 @@ final class ArchiveNotes: Sendable {
     let content: [UInt8]?
     do throws(FileError) { content = try files.read(paths.archive) } catch { throw StoreError(error, while: "read") }
     state = Mutex(
-      try content.map { (bytes) throws(StoreError) in
-        try Content(parsing: String(decoding: bytes, as: UTF8.self), paths.archive)
-      })
+      State(
+        content: try content.map { (bytes) throws(StoreError) in
+          try Content(parsing: String(decoding: bytes, as: UTF8.self), paths.archive)
+        }))
   }
 
   /// Nil while there never was an archive.
-  var content: Content? { state.withLock { $0 } }
+  var content: Content? { state.withLock { $0.content } }
 
-  /// Notes what was deleted: when it returns, the archive will hear of it, whatever happens.
-  func note(_ deletion: Deletion) throws(StoreError) {
+  /// Notes what is to be deleted, before that is recorded. `settle` has to follow: after a crash at the next start.
+  ///
+  /// - Throws: if it cannot be noted. Then it must not be deleted.
+  func intend(_ intent: Intent) throws(StoreError) {
     try change { content throws(StoreError) in
-      guard !content.deletions.contains(deletion) else { return }
-      guard content.deletions.count < Self.deletionCountMax else {
+      let old = content
+      content.add(intent.deletion)
+      guard content.deletions.count <= Self.deletionCountMax else {
         throw StoreError(
           .busy,
           """
-          \(Self.deletionCountMax) deletions wait for the archive in \(content.directory), which is the limit; see to \
-          it that the server can write there
+          \(Self.deletionCountMax) deletions wait for the archive \(content.directory), which is the limit. See to it \
+          that the server has the setting 'archive' and can write there; or give the archive up: stop the server, \
+          take the setting away and remove \(paths.archive)
           """)
       }
-      content.deletions.append(deletion)
+      content = old
+      content.intent = intent
     }
+  }
+
+  /// Says whether what was intended is recorded.
+  ///
+  /// That it is needs no write: a start that finds the intent comes to the same by the entry in `$audit`.
+  func settle(isRecorded: Bool) {
+    let isIntended = state.withLock { state in
+      guard let intent = state.content?.intent else { return false }
+      state.content?.intent = nil
+      state.isWritten = false
+      if isRecorded { state.content?.add(intent.deletion) }
+      return true
+    }
+    guard isIntended, !isRecorded else { return }
+    // If this fails, it is done with the next change: before there is another entry in `$audit` in any case.
+    do throws(StoreError) { try change { _ throws(StoreError) in } } catch {}
   }
 
   /// The archive has done these, or has nothing of them.
@@ -77,24 +117,49 @@ final class ArchiveNotes: Sendable {
   }
 
   private func change(_ body: (inout Content) throws(StoreError) -> Void) throws(StoreError) {
-    try state.withLock { content throws(StoreError) in
-      var changed = content ?? Content()
+    try state.withLock { state throws(StoreError) in
+      var changed = state.content ?? Content()
       try body(&changed)
-      if changed == content { return }
+      if changed == state.content, state.isWritten { return }
+      state.isWritten = false
       do throws(FileError) {
         try files.replace(paths.archive, temporary: paths.archiveTemporary) { _ in Array(changed.text.utf8) }
         try files.synchronize(directory: paths.directory)
       } catch {
         throw StoreError(error, while: "write")
       }
-      content = changed
+      state = State(content: changed)
     }
   }
 }
 
 extension ArchiveNotes.Content {
+  /// The last segment that the archive in `path` has as far as this tells; nil means the one that was written last.
+  func through(in path: String?) -> Int64 { path == nil || path == directory ? through : 0 }
+
+  /// Whether the archive in `path`, which has not been read, may have anything.
+  func mayHaveSegments(in path: String?) -> Bool {
+    // Of another one than the last nothing is known.
+    through > 0 || (path != nil && path != directory && !directory.isEmpty)
+  }
+
+  fileprivate mutating func add(_ deletion: ArchiveNotes.Deletion) {
+    var added = deletion
+    var kept: [ArchiveNotes.Deletion] = []
+    for other in deletions {
+      if other.stream == added.stream, other.numbers.touches(added.numbers) {
+        let first = min(added.numbers.lowerBound, other.numbers.lowerBound)
+        added.numbers = first...max(added.numbers.upperBound, other.numbers.upperBound)
+      } else {
+        kept.append(other)
+      }
+    }
+    deletions = kept + [added]
+  }
+
   private var body: String {
-    let lines = deletions.map { "deleted \($0.stream) \($0.numbers.lowerBound) \($0.numbers.upperBound)\n" }
+    var lines = deletions.map { "deleted \($0.words)\n" }
+    if let intent { lines.append("intended \(intent.deletion.words) \(intent.entry)\n") }
     return "logs-archive \(ArchiveNotes.format)\ndirectory \(directory)\nthrough \(through)\n\(lines.joined())"
   }
 
@@ -109,7 +174,8 @@ extension ArchiveNotes.Content {
     let damage = StoreError(
       .damaged,
       """
-      \(path) is damaged. Remove it to go on; what was deleted and is not deleted in the archive yet stays there then
+      \(path) is damaged. Stop the server and remove it to go on; what was deleted and is not deleted in the archive \
+      yet stays there then
       """)
     guard lines.popLast() == "", lines.popLast()?.hasPrefix("check ") == true, lines.count >= 3,
       lines[1].hasPrefix("directory "), lines[2].hasPrefix("through "), let through = Int64(lines[2].dropFirst(8))
@@ -117,11 +183,29 @@ extension ArchiveNotes.Content {
     self.init(directory: String(lines[1].dropFirst(10)), through: through)
     for line in lines[3...] {
       let words = line.split(separator: " ", omittingEmptySubsequences: false)
-      guard words.count == 4, words[0] == "deleted", let stream = Int64(words[1]), let first = UInt64(words[2]),
-        let last = UInt64(words[3]), first <= last
+      guard words.count >= 4, let stream = Int64(words[1]), let first = UInt64(words[2]), let last = UInt64(words[3]),
+        first <= last, last <= Limits.numberMax
       else { throw damage }
-      deletions.append(ArchiveNotes.Deletion(stream: stream, numbers: first...last))
+      let deletion = ArchiveNotes.Deletion(stream: stream, numbers: first...last)
+      if words.count == 4, words[0] == "deleted" {
+        deletions.append(deletion)
+      } else if words.count == 5, words[0] == "intended", let entry = UInt64(words[4]) {
+        intent = ArchiveNotes.Intent(deletion: deletion, entry: entry)
+      } else {
+        throw damage
+      }
     }
     guard self.text == text else { throw damage }
+  }
+}
+
+extension ArchiveNotes.Deletion {
+  fileprivate var words: String { "\(stream) \(numbers.lowerBound) \(numbers.upperBound)" }
+}
+
+extension ClosedRange<UInt64> {
+  /// Whether they overlap, or one begins where the other ends. Sequence numbers have 63 bits.
+  fileprivate func touches(_ other: ClosedRange<UInt64>) -> Bool {
+    lowerBound <= other.upperBound + 1 && other.lowerBound <= upperBound + 1
   }
 }

@@ -65,16 +65,33 @@ final class SegmentArchive: Sendable {
   func start(latest: Int64?) {
     do throws(StoreError) {
       let notes = try ArchiveNotes(directory.paths, directory.files)
+      settle(notes)
       monitor.withLock { state in
         state.notes = notes
         let configuration = state.configuration
         state.clock = RetentionClock(latest: latest ?? configuration.now(), elapsed: configuration.elapsed())
       }
     } catch {
-      log(.error("nothing is archived: \(error)"))
-      monitor.withLock { ($0.notesProblem, $0.counts.failure) = (error, error.description) }
+      let isWanted = monitor.withLock { state in
+        (state.notesProblem, state.counts.failure) = (error, error.description)
+        return state.configuration.archive != nil
+      }
+      log(
+        .error(
+          isWanted
+            ? "nothing is archived, and nothing can be deleted: \(error)"
+            : "what is deleted is not noted for the archive that there was: \(error)"))
     }
     startThread()
+  }
+
+  /// Finds out whether the deletion that a crash has interrupted is recorded.
+  private func settle(_ notes: ArchiveNotes) {
+    guard let intent = notes.content?.intent else { return }
+    // A stream that is gone was deleted; `$audit` itself may have been.
+    let isRecorded =
+      catalog[intent.deletion.stream] == nil || (catalog[OwnStreams.audit]?.head ?? 0) >= intent.entry
+    notes.settle(isRecorded: isRecorded)
   }
 
   func apply(_ configuration: StoreConfiguration) {
@@ -116,9 +133,9 @@ final class SegmentArchive: Sendable {
   var counts: Counts? {
     let listing = directory.segments.current
     return monitor.withLock { state in
-      guard state.configuration.archive != nil else { return nil }
+      guard let path = state.configuration.archive else { return nil }
       var counts = state.counts
-      let through = counts.through ?? state.notes?.content?.through ?? 0
+      let through = counts.through ?? state.notes?.content?.through(in: path) ?? 0
       counts.waitingCount = listing.segments.count { $0.state == .sealed && $0.number > through }
       return counts
     }
@@ -126,13 +143,25 @@ final class SegmentArchive: Sendable {
 
   // MARK: deletions
 
-  /// What is known of the archive; nil if there never was one.
-  private func known() throws(StoreError) -> (notes: ArchiveNotes, head: ArchiveHead?)? {
-    let (problem, known) = monitor.withLock { state -> (StoreError?, (ArchiveNotes, ArchiveHead?)?) in
-      guard let notes = state.notes, state.configuration.archive != nil || notes.content != nil else {
-        return (state.notesProblem, nil)
+  private struct Known {
+    let notes: ArchiveNotes
+    /// Nil without the setting.
+    let path: String?
+    /// Whether the archive has been read since it was named.
+    let isRead: Bool
+    let head: ArchiveHead?
+  }
+
+  /// What is known of the archive; nil if there never was one, or if the server has none and cannot read what it noted
+  /// of the last.
+  private func known() throws(StoreError) -> Known? {
+    let (problem, known) = monitor.withLock { state -> (StoreError?, Known?) in
+      let path = state.configuration.archive
+      guard let notes = state.notes, path != nil || notes.content != nil else {
+        return (path == nil ? nil : state.notesProblem, nil)
       }
-      return (nil, (notes, state.head))
+      let isRead = path != nil && state.directory == path
+      return (nil, Known(notes: notes, path: path, isRead: isRead, head: state.head))
     }
     if let problem { throw problem }
     return known
@@ -141,7 +170,9 @@ final class SegmentArchive: Sendable {
   /// What the archive has of a stream's numbers that the data directory has not any more. While the archive has not
   /// been read, it may have everything.
   func kept(of stream: StreamInfo, within wanted: ClosedRange<UInt64>) throws(StoreError) -> [ClosedRange<UInt64>] {
-    guard let (notes, head) = try known(), let content = notes.content, content.through > 0 else { return [] }
+    guard let known = try known(), let content = known.notes.content else { return [] }
+    let head = known.head
+    guard known.isRead ? head != nil : content.mayHaveSegments(in: known.path) else { return [] }
     var gone: [ClosedRange<UInt64>] = []
     if stream.first > 1 { gone.append(1...stream.first - 1) }
     if let trimmed = stream.removals.trimmed { gone.append(trimmed.numbers) }
@@ -155,10 +186,21 @@ final class SegmentArchive: Sendable {
       .flatMap { deleted.kept(of: $0) }
   }
 
-  /// Notes what was deleted, durably: when it returns, it will be deleted in the archive, too.
-  func note(_ deletion: ArchiveNotes.Deletion) throws(StoreError) {
-    guard let (notes, _) = try known() else { return }
-    try notes.note(deletion)
+  /// Notes what is about to be deleted, durably: if it is recorded, it will be deleted in the archive, too.
+  ///
+  /// - Parameter entry: the number that its entry in `$audit` gets.
+  func intend(_ deletion: ArchiveNotes.Deletion, entry: UInt64) throws(StoreError) {
+    if let known = try known() {
+      try known.notes.intend(ArchiveNotes.Intent(deletion: deletion, entry: entry))
+    } else if let problem = monitor.withLock({ $0.notesProblem }) {
+      log(.warn("a deletion is not noted for the archive that there was: \(problem)"))
+    }
+  }
+
+  /// Says whether what was intended is recorded now.
+  func settle(isRecorded: Bool) {
+    guard let notes = monitor.withLock({ $0.notes }) else { return }
+    notes.settle(isRecorded: isRecorded)
     look()
   }
 
@@ -172,7 +214,7 @@ final class SegmentArchive: Sendable {
   func noteTrim(_ trim: Trim) {
     let lost: (Int64, Int64, String)? = monitor.withLock { state in
       guard let path = state.configuration.archive, let notes = state.notes else { return nil }
-      let through = state.counts.through ?? notes.content?.through ?? 0
+      let through = state.counts.through ?? notes.content?.through(in: path) ?? 0
       let lost = trim.segments.map(\.number).filter { $0 > through }
       guard let first = lost.first, let last = lost.last else { return nil }
       state.counts.lostCount += lost.count
@@ -259,10 +301,19 @@ final class SegmentArchive: Sendable {
       if state.nextSeen?.number != segment.number { state.nextSeen = (segment.number, now) }
       return state.nextSeen?.at ?? now
     }
-    if configuration.upkeepProcessorPercent == 0 || now - seenAt >= configuration.archiveCompactionWaitMax.nanoseconds {
+    let scene = scene(configuration)
+    // Those of a backlog have waited already: each was sealed soon after the next one began.
+    let next = directory.segments.current.segments.first { $0.number == segment.number + 1 }
+    let nextCreatedAt = next.flatMap { next in
+      scene?.read(next) { connection throws(SQLiteError) in try connection.createdAt() }
+    }
+    let age = nextCreatedAt.map { configuration.now().subtractingClamped($0) } ?? 0
+    if configuration.upkeepProcessorPercent == 0
+      || max(now - seenAt, age) >= configuration.archiveCompactionWaitMax.nanoseconds
+    {
       return true
     }
-    let isCompacted = scene(configuration)?.read(segment) { connection throws(SQLiteError) in
+    let isCompacted = scene?.read(segment) { connection throws(SQLiteError) in
       try connection.isCompacted()
     }
     // What cannot be read will not be compacted.
@@ -290,6 +341,16 @@ final class SegmentArchive: Sendable {
   private func work(_ configuration: StoreConfiguration) throws(StoreError) {
     guard let path = configuration.archive, let scene = scene(configuration) else { return }
     var pass = try ArchivePass(scene, at: path)
+    // What was deleted from a newer one would come back with an older copy of it.
+    if let known = scene.notes.content?.through(in: path), let head = pass.head, head.number - 1 < known {
+      throw StoreError(
+        .notAStore,
+        """
+        \(path) ends with segment \(head.number - 1), but it had the segments up to \(known): it was replaced by an \
+        older copy. Put the newer one back, or name another directory. To go on with this one, stop the server and \
+        remove \(scene.directory.paths.archive); what was deleted since the copy stays in it then
+        """)
+    }
     let outcome = try pass.run(isReady: { isReady($0, configuration) }, now: believedTime(configuration))
     monitor.withLock { state in
       guard state.configuration.archive == path else { return }

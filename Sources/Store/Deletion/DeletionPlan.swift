@@ -47,7 +47,7 @@ struct DeletionPlan {
     do throws(StoreError) {
       report.add(try archive.kept(of: stream, within: wanted), of: stream)
     } catch {
-      return .failure(Refusal(.storageFailed, "nothing can be deleted from the archive: \(error)", isRetryable: true))
+      return .failure(Refusal(.storageFailed, "nothing was deleted: \(error)", isRetryable: true))
     }
     let archived = wanted.clamped(to: 1...max(stream.head, 1))
     return .success(DeletionPlan(report: report, stream: stream, remaining: remaining, archived: archived))

@@ -17,6 +17,12 @@ extension Writer {
     context.streamCountMax = .max
     let entry = AuditEntry(queued.deletion, plan.report, time: context.now)
     let draft = GroupDraft(own: entry.batch(), in: OwnStreams.audit, catalog: catalog, context: context)
+    do throws(StoreError) { try note(plan) } catch {
+      configuration.log(.warn("nothing was deleted: \(error)"))
+      let text = "nothing was deleted, since it cannot be noted for the archive: \(error)"
+      return queued.then(
+        .failure(Refusal(error.code == .diskFull ? .diskFull : .storageFailed, text, isRetryable: true)))
+    }
     var failure = record(plan, draft)
     if let error = failure, error.isDiskFull, try retention.giveUpReserve() { failure = record(plan, draft) }
     if let error = failure {
@@ -25,6 +31,7 @@ extension Writer {
         queued.then(.failure(Refusal(failed, mayHaveTakenEffect: true)))
         throw failed
       }
+      upkeep.archive.settle(isRecorded: false)
       configuration.log(.warn("nothing was deleted: \(failed)"))
       return queued.then(
         .failure(
@@ -33,17 +40,20 @@ extension Writer {
             retryAfterMilliseconds: 1000)))
     }
     publish(plan, draft)
+    upkeep.archive.settle(isRecorded: true)
     upkeep.rewriting.request(upkeep, isHurried: true)
     configuration.log(.notice(entry.text))
-    do throws(StoreError) {
-      // After the transaction: what was not deleted here must not be deleted there.
-      try upkeep.archive.note(ArchiveNotes.Deletion(stream: plan.stream.id, numbers: plan.archived))
-    } catch {
-      configuration.log(.error("a deletion could not be noted for the archive: \(error)"))
-      let text = "the entries are deleted, but that could not be noted for the archive: \(error); run it again"
-      return queued.then(.failure(Refusal(.storageFailed, text, isRetryable: true, mayHaveTakenEffect: true)))
-    }
     queued.then(.success(plan.report))
+  }
+
+  /// Before the transaction: what is deleted must be deleted in the archive, whatever fails then.
+  private func note(_ plan: DeletionPlan) throws(StoreError) {
+    let deletion = ArchiveNotes.Deletion(stream: plan.stream.id, numbers: plan.archived)
+    let entry = (catalog[OwnStreams.audit]?.head ?? 0) + 1
+    do throws(StoreError) { try upkeep.archive.intend(deletion, entry: entry) } catch {
+      guard error.code == .diskFull, try retention.giveUpReserve() else { throw error }
+      try upkeep.archive.intend(deletion, entry: entry)
+    }
   }
 
   private func record(_ plan: DeletionPlan, _ draft: GroupDraft) -> SQLiteError? {

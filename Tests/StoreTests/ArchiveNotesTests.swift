@@ -1,0 +1,255 @@
+import CFaultVFS
+import CSQLite
+import Foundation
+import LogsDisk
+import LogsSystem
+import LogsWire
+import Testing
+
+@testable import LogsStore
+
+extension ArchiveNotes {
+  /// Notes what was deleted, as a deletion that nothing interrupts does.
+  func note(_ deletion: Deletion) throws(StoreError) {
+    try intend(Intent(deletion: deletion, entry: 1))
+    settle(isRecorded: true)
+    // What was settled is written with the next change.
+    try finish([])
+  }
+}
+
+/// A deletion is noted for the archive if it is done, and only then, whatever happens in between.
+@Suite struct ArchiveNotesTests {
+  /// An archive that cannot be reached.
+  private static let away = "/dev/null/archive"
+
+  private static func content(_ directory: TestDirectory) throws(StoreError) -> ArchiveNotes.Content? {
+    try ArchiveNotes(StorePaths(directory: directory.data), PosixFileSystem()).content
+  }
+
+  private static func fill(_ test: TestStore) {
+    for number in 1...3 as ClosedRange<UInt64> {
+      test.append("web", .test("\(number)"), number: number)
+      test.append("other", .test("\(number)"), producer: 2, number: number)
+    }
+  }
+
+  private static func write(_ text: String, _ directory: TestDirectory) throws {
+    try PosixFileSystem().write(directory.data + "/archive", Array(text.utf8))
+  }
+
+  @Test func `ranges of a stream that touch are one, and none is lost when the archive has done a part`() throws {
+    let directory = TestDirectory()
+    let notes = try ArchiveNotes(StorePaths(directory: directory.path), PosixFileSystem())
+    for numbers in [5...6, 1...2, 8...9, 3...4] as [ClosedRange<UInt64>] {
+      try notes.note(ArchiveNotes.Deletion(stream: 7, numbers: numbers))
+    }
+    try notes.note(ArchiveNotes.Deletion(stream: 8, numbers: 7...7))
+    let before = try #require(notes.content?.deletions)
+    #expect(
+      Set(before) == [
+        .init(stream: 7, numbers: 1...6), .init(stream: 7, numbers: 8...9), .init(stream: 8, numbers: 7...7),
+      ])
+    try notes.note(ArchiveNotes.Deletion(stream: 7, numbers: 6...7))
+    try notes.finish(before)
+    #expect(notes.content?.deletions == [.init(stream: 7, numbers: 1...9)])
+    try notes.note(ArchiveNotes.Deletion(stream: 7, numbers: 1...Limits.numberMax))
+    let again = try ArchiveNotes(StorePaths(directory: directory.path), PosixFileSystem())
+    #expect(again.content?.deletions == [.init(stream: 7, numbers: 1...Limits.numberMax)])
+  }
+
+  @Test func `what is intended is kept by a crash, and settled by the entry in the audit`() throws {
+    let directory = TestDirectory()
+    var configuration = TestStore.configuration(directory)
+    configuration.archive = Self.away
+    let stream: Int64
+    do {
+      let test = try TestStore(configuration, in: directory)
+      Self.fill(test)
+      _ = try test.delete("web", 1...1).get()
+      stream = try #require(test.info("web")?.id)
+      test.close()
+    }
+    for (entry, isRecorded) in [(2, false), (1, true)] as [(UInt64, Bool)] {
+      let notes = try ArchiveNotes(StorePaths(directory: directory.data), PosixFileSystem())
+      let intent = ArchiveNotes.Intent(deletion: .init(stream: stream, numbers: 3...3), entry: entry)
+      try notes.intend(intent)
+      #expect(try Self.content(directory)?.intent == intent)
+      let test = try TestStore(configuration, in: directory)
+      _ = try test.delete("other", isRecorded ? 2...2 : 1...1).get()
+      test.close()
+      let deletions = try #require(try Self.content(directory)?.deletions)
+      #expect(deletions.contains(.init(stream: stream, numbers: 3...3)) == isRecorded, "\(entry): \(deletions)")
+    }
+  }
+
+  @Test func `a power loss at any moment of a deletion leaves it noted if it is done, and only then`() throws {
+    var outcomes: [Bool: Int] = [:]
+    for count in 0..<160 {
+      let directory = TestDirectory()
+      let stream: Int64
+      let isWhole = count % 2 == 0
+      var isAnswered = false
+      var generator = SeededGenerator(seed: UInt64(count))
+      let remains: TestDirectory
+      do {
+        let disk = FaultDisk()
+        var configuration = disk.configuration(directory)
+        configuration.archive = Self.away
+        let test = try TestStore(configuration)
+        Self.fill(test)
+        stream = try #require(test.info("web")?.id)
+        disk.crash(after: count / 2)
+        if case .success = test.delete("web", isWhole ? nil : 2...2) { isAnswered = true }
+        test.close()
+        remains = disk.remains(of: directory, &generator)
+      }
+      let disk = FaultDisk()
+      disk.adopt(remains)
+      var configuration = disk.configuration(remains)
+      configuration.archive = Self.away
+      let test = try TestStore(configuration)
+      let info = test.info("web")
+      let isDone = isWhole ? info == nil : info?.removals.contains(2) == true
+      #expect(isDone || !isAnswered, "after \(count / 2) operations")
+      _ = try test.delete("other", 1...1).get()
+      test.close()
+      let isNoted = try Self.content(remains)?.deletions.contains { $0.stream == stream } == true
+      #expect(isNoted == isDone, "after \(count / 2) operations")
+      outcomes[isDone, default: 0] += 1
+    }
+    #expect(outcomes.count == 2, "\(outcomes)")
+  }
+
+  @Test func `a deletion that cannot be noted or recorded is not done and not noted`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    var configuration = disk.configuration(directory)
+    configuration.archive = Self.away
+    let test = try TestStore(configuration)
+    Self.fill(test)
+    for suffix in ["archive.tmp", "-wal"] {
+      disk.inject(.init(operation: FAULT_WRITE, suffix: suffix, code: SQLITE_FULL))
+      for numbers in [2...2, nil] as [ClosedRange<UInt64>?] {
+        guard case .failure(let refusal) = test.delete("web", numbers) else {
+          Issue.record("done in spite of \(suffix)")
+          continue
+        }
+        #expect(refusal.code == .diskFull && !refusal.mayHaveTakenEffect)
+        #expect(refusal.text.contains("nothing was deleted"))
+      }
+      disk.heal()
+      #expect(try test.readAll("web").texts == ["1", "2", "3"])
+      #expect(try test.readAll("$audit").texts == [])
+    }
+    #expect(try Self.content(directory)?.intent == nil)
+    #expect(try Self.content(directory)?.deletions == [])
+    #expect(try test.delete("web", 2...2).get().entryCount == 1)
+    test.close()
+  }
+
+  @Test func `at the limit nothing is deleted, and giving the archive up ends it`() throws {
+    let directory = TestDirectory()
+    let configuration = TestStore.configuration(directory)
+    do {
+      let test = try TestStore(configuration, in: directory)
+      Self.fill(test)
+      test.close()
+    }
+    let lines = (1...ArchiveNotes.deletionCountMax).map { "deleted \($0 + 1000) 1 2\n" }.joined()
+    let body = "logs-archive 1\ndirectory \(Self.away)\nthrough 1\n\(lines)"
+    try Self.write("\(body)check \(XXH3.hash(ByteString(body).span).hexadecimal)\n", directory)
+    do {
+      let test = try TestStore(configuration, in: directory)
+      for numbers in [2...2, nil] as [ClosedRange<UInt64>?] {
+        let error = #expect(throws: Refusal.self) { try test.delete("web", numbers).get() }
+        #expect(error?.code == .storageFailed && error?.text.contains("give the archive up") == true)
+      }
+      #expect(try test.readAll("web").texts == ["1", "2", "3"])
+      test.close()
+    }
+    directory.remove("data/archive")
+    let test = try TestStore(configuration, in: directory)
+    #expect(try test.delete("web", 2...2).get().entryCount == 1)
+    _ = try test.delete("web").get()
+    test.close()
+    #expect(!directory.names("data").contains("archive"))
+  }
+
+  @Test func `notes that cannot be read refuse deletions only while there is an archive`() throws {
+    let directory = TestDirectory()
+    var configuration = TestStore.configuration(directory)
+    do {
+      let test = try TestStore(configuration, in: directory)
+      Self.fill(test)
+      test.close()
+    }
+    for text in ["damaged", "logs-archive 2\n"] {
+      try Self.write(text, directory)
+      configuration.archive = Self.away
+      do {
+        let test = try TestStore(configuration, in: directory)
+        #expect(test.sink.waitForLine("nothing can be deleted"))
+        for numbers in [2...2, nil] as [ClosedRange<UInt64>?] {
+          let error = #expect(throws: Refusal.self) { try test.delete("web", numbers).get() }
+          #expect(error?.text.contains("nothing was deleted") == true && error?.mayHaveTakenEffect == false)
+        }
+        #expect(try test.readAll("web").texts == ["1", "2", "3"])
+        test.close()
+      }
+    }
+    configuration.archive = nil
+    let test = try TestStore(configuration, in: directory)
+    #expect(test.sink.waitForLine("is not noted for the archive that there was"))
+    #expect(try test.delete("web", 2...2).get().entryCount == 1)
+    _ = try test.delete("web").get()
+    #expect(test.info("web") == nil)
+    test.close()
+  }
+
+  @Test func `how far one archive is says nothing of another`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    var configuration = ArchiveTests.configuration(directory, clock)
+    let test = try TestStore(configuration, in: directory)
+    ArchiveTests.fill(test, clock, 1...2)
+    ArchiveTests.awaitArchived(test, 2)
+    #expect(test.store.statistics.archive?.waitingCount == 0)
+    configuration.archive = Self.away
+    test.store.apply(configuration)
+    #expect(test.store.statistics.archive?.waitingCount == 2)
+    test.close()
+  }
+
+  @Test func `an older copy of the archive is refused, and the newer one goes on`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let configuration = ArchiveTests.configuration(directory, clock)
+    let files = FileManager.default
+    let (path, old, newer) = (directory.path + "/archive", directory.path + "/old", directory.path + "/newer")
+    do {
+      let test = try TestStore(configuration, in: directory)
+      ArchiveTests.fill(test, clock, 1...2)
+      ArchiveTests.awaitArchived(test, 2)
+      test.close()
+      try files.copyItem(atPath: path, toPath: old)
+    }
+    do {
+      let test = try TestStore(configuration, in: directory)
+      ArchiveTests.fill(test, clock, 3...3)
+      ArchiveTests.awaitArchived(test, 3)
+      test.close()
+    }
+    try files.moveItem(atPath: path, toPath: newer)
+    try files.moveItem(atPath: old, toPath: path)
+    let test = try TestStore(configuration, in: directory)
+    #expect(test.sink.waitForLine("ends with segment 2, but it had the segments up to 3"))
+    #expect(directory.names("archive/segments").count == 3)
+    try files.moveItem(atPath: path, toPath: old)
+    try files.moveItem(atPath: newer, toPath: path)
+    #expect(test.sink.waitForLine("works again"))
+    ArchiveTests.fill(test, clock, 4...4)
+    ArchiveTests.awaitArchived(test, 4)
+    test.close()
+  }
+}
