@@ -84,7 +84,7 @@ import Testing
   @Test func `the limits of the archive are those of the code`() throws {
     let page = try Tree.file("spec/limits.md").lines
     for (row, file, line) in [
-      ("| `archive-deletions` | 10,000 that", "Archive/ArchiveNotes", "deletionCountMax = 10_000"),
+      ("| `archive-deletions` | 10,000 ranges or", "Archive/ArchiveNotes", "deletionCountMax = 10_000"),
       ("| `archive-pace` | 64 MiB a second", "Archive/SegmentArchive", "byteCountPerSecond = 64 << 20"),
       (
         "| `archive-wait` | 30 min that", "StoreConfiguration",
