@@ -8,7 +8,8 @@ import Testing
 
 /// Sealed segments get large batches, and say what they said before.
 @Suite struct CompactionTests {
-  private static func configuration(_ directory: TestDirectory, _ clock: TestClock) -> StoreConfiguration {
+  /// Of a store that compacts at once, and reads from segments alone.
+  static func configuration(_ directory: TestDirectory, _ clock: TestClock) -> StoreConfiguration {
     var configuration = TestStore.configuration(directory, clock)
     configuration.elapsed = { clock.now }
     configuration.rewriteDelay = .milliseconds(1)

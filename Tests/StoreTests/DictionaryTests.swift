@@ -11,13 +11,7 @@ import Testing
   private static let entryCount: UInt64 = 1_000
 
   private static func configuration(_ directory: TestDirectory, _ clock: TestClock) -> StoreConfiguration {
-    var configuration = TestStore.configuration(directory, clock)
-    configuration.elapsed = { clock.now }
-    configuration.rewriteDelay = .milliseconds(1)
-    configuration.upkeepRetryInterval = .milliseconds(5)
-    configuration.tailCacheByteCountMax = 0
-    configuration.readTimeMax = .seconds(30)
-    configuration.upkeepProcessorPercent = 100
+    var configuration = CompactionTests.configuration(directory, clock)
     configuration.dictionaryStreamByteCountMin = 0
     return configuration
   }
@@ -214,5 +208,19 @@ import Testing
     test.close()
     let findings = try CheckTests.damage(directory.data)
     #expect(findings.count { $0.text.contains("the dictionary of 'web'") } == tables.count)
+  }
+
+  @Test func `what is kept in memory of dictionaries has a limit, and what was used last stays`() throws {
+    let cache = DictionaryCache()
+    let dictionaries = try (0..<90).map { number in
+      try BatchDictionary(content: ByteString(String(repeating: "line \(number)\n", count: 13_000)))
+    }
+    for dictionary in dictionaries {
+      cache.add(dictionary)
+      #expect(cache[dictionaries[0].id] == dictionaries[0])
+    }
+    let kept = dictionaries.filter { cache[$0.id] != nil }
+    #expect(kept.reduce(0) { $0 + $1.memoryByteCount } <= 16 << 20)
+    #expect(kept.count > 40 && kept.count < 90 && cache[dictionaries[1].id] == nil)
   }
 }
