@@ -113,7 +113,7 @@ import Testing
     _ = try await client.status()
     try await server.onLoop { $0.faults.isMute = true }
     let deletion = Task { try await client.delete(web) }
-    await server.until { $0.unheardCount >= 1 }
+    await server.until { $0.wasSent(.delete) }
     let code: LogError.Code
     switch interruption {
     case .cancellation:

@@ -51,6 +51,18 @@ final class FakeConnection: ConnectionHandler {
     server.changed()
   }
 
+  /// The types of the frames that have begun in what was not read.
+  var unheardFrames: [FrameType] {
+    let bytes = unheard.flatMap(\.array)
+    var types: [FrameType] = []
+    var offset = 0
+    while offset + 20 <= bytes.count {
+      if let type = FrameType(rawValue: bytes[offset + 4]) { types.append(type) }
+      offset += 20 + (0..<4).reduce(0) { $0 | Int(bytes[offset + $1]) << (8 * $1) }
+    }
+    return types
+  }
+
   func hear() {
     for bytes in unheard { perform(session.receive(bytes.span, now: connection.loop.now)) }
     unheard = []

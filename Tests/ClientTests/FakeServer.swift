@@ -71,6 +71,8 @@ final class FakeServer: @unchecked Sendable {
   var connections: [FakeConnection] = []
   /// Pieces of input that a mute server has not read.
   var unheardCount: Int { connections.reduce(0) { $0 + $1.unheard.count } }
+  /// Whether it was sent a frame of this type while it was mute. Heartbeats come at any time.
+  func wasSent(_ type: FrameType) -> Bool { connections.contains { $0.unheardFrames.contains(type) } }
   private var watchers: [(condition: (FakeServer) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
 
   private init(loop: EventLoop) { self.loop = loop }

@@ -97,9 +97,9 @@ import Testing
     case .waitingForTheNextAttempt:
       for await state in states { if case .waiting = state { break } }
     case .handshake: await server.until { $0.unheardCount > 0 }
-    case .acknowledgementOnItsWay: await server.until { $0.unheardCount > 0 }
+    case .acknowledgementOnItsWay: await server.until { $0.wasSent(.append) }
     case .serverGoingAway:
-      await server.until { $0.unheardCount > 0 }
+      await server.until { $0.wasSent(.append) }
       try await server.onLoop { $0.goAway() }
     case .retryOfARefusedBatch: await server.until { $0.record.appends.count >= 1 }
     }

@@ -61,7 +61,13 @@ final class DockerRig: @unchecked Sendable {
       if holds { return }
       try await Task.sleep(for: .milliseconds(1))
     }
-    Issue.record("\(what) did not come within 30 s")
+    let found = try await on { rig in
+      """
+      \(rig.engine.followerCount) followers, \(rig.desk.waiting.count) readers that wait for a turn, problem: \
+      \(rig.source?.problem ?? "none"); requests: \(rig.engine.requests.suffix(8)); logged: \(rig.desk.logged.suffix(4))
+      """
+    }
+    Issue.record("\(what) did not come within 30 s: \(found)")
   }
 
   func begin() {
