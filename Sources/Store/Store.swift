@@ -256,6 +256,15 @@ package final class Store: Sendable {
     )
   }
 
+  /// Finds the dictionary of a stream in one of the last segments; nil if they have none.
+  package func findDictionary(
+    stream: Int64, then: @escaping @Sendable (Result<StreamDictionary?, StoreError>) -> Void
+  ) {
+    perform(on: readers, CancellationToken(), { then(.failure($0)) }) { reader in
+      do throws(StoreError) { then(.success(try reader.dictionary(of: stream))) } catch { then(.failure(error)) }
+    }
+  }
+
   private func search(
     _ stream: Int64, _ kind: TimeSearch.Kind, from first: UInt64, to last: UInt64, _ cancellation: CancellationToken,
     _ then: @escaping @Sendable (Result<UInt64?, StoreError>) -> Void

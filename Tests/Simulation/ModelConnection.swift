@@ -73,6 +73,14 @@ extension ModelServer {
 }
 
 extension ModelServer.Connection: SubscriptionHost {
+  var takesDictionaries: Bool { session.takesDictionaries }
+
+  func introduce(_ dictionary: BatchDictionary) {
+    guard let frame = session.introduce(dictionary) else { return }
+    server.dictionaryCount += 1
+    server.send(frame, self)
+  }
+
   func hasRoom(for subscription: Subscription) -> Bool {
     if !isFull, server.simulation.chance(40) { fill() }
     if isFull { awaitTurn(subscription) }

@@ -62,6 +62,12 @@ final class ModelServer {
   var rightsDice: SeededGenerator
   /// How often a connection went on with another token.
   var renewalCount = 0
+  /// What commits are compressed with.
+  var dictionary: BatchDictionary? {
+    didSet { store.dictionary = { [dictionary] in dictionary.map { StreamDictionary($0, first: 1) } } }
+  }
+  /// How often a client was sent a dictionary.
+  var dictionaryCount = 0
   /// Batches that are wrong, by their checks.
   var badChecks: Set<UInt64> = []
 
@@ -78,9 +84,11 @@ final class ModelServer {
 
   private static func hub(_ store: ModelStore, _ simulation: Simulation) -> Hub {
     let thread = ModelThread(simulation)
+    var terms = LiveDictionaries.Terms()
+    (terms.pauseMin, terms.askByteCountMin, terms.repayment) = (0, 0, 0)
     let hub = Hub(
       source: store, thread: thread, counters: Counters(), subscriptionCount: SubscriptionCount(),
-      followedStreamCountMax: .max)
+      followedStreamCountMax: .max, liveDictionaries: terms)
     thread.hub = hub
     return hub
   }

@@ -14,6 +14,12 @@ final class ModelStore: StreamSource {
   private let evaluator = FilterEvaluator()
   /// Which batches are lost when they are read.
   var isLost = ModelStore.isLost
+  /// What it says of the dictionary of any stream.
+  var dictionary: () -> StreamDictionary? = { nil }
+  private(set) var dictionaryLookCount = 0
+  /// What is said to be gone of every stream: numbers that were removed, and those below the first.
+  var removals = Removals()
+  var first: UInt64 = 1
 
   init(_ simulation: Simulation, readMilliseconds: ClosedRange<Int> = 0...6) {
     self.simulation = simulation
@@ -53,9 +59,11 @@ final class ModelStore: StreamSource {
 
   private func info(_ index: Int) -> StreamInfo {
     let stream = disk.streams[index]
-    return StreamInfo(
-      id: Int64(index) + 1, name: stream.name, incarnation: stream.incarnation, head: stream.head,
+    var info = StreamInfo(
+      id: Int64(index) + 1, name: stream.name, incarnation: stream.incarnation, first: first, head: stream.head,
       isSealed: stream.isSealed)
+    info.removals = removals
+    return info
   }
 
   var newestStreamID: Int64 { Int64(disk.streams.count) }
@@ -186,6 +194,17 @@ final class ModelStore: StreamSource {
       guard !stream.isDeleted else { return then(.failure(Self.unknownStream)) }
       let times = times(stream)
       then(.success(times.last { $0.time <= time && bounds.contains($0.sequence) }?.sequence))
+    }
+  }
+
+  func findDictionary(
+    stream: Int64, then: @escaping @Sendable (Result<StreamDictionary?, StoreError>) -> Void
+  ) {
+    dictionaryLookCount += 1
+    // Without a draw, so that worlds without dictionaries stay what they are.
+    simulation.at(simulation.milliseconds + UInt64(readMilliseconds.upperBound)) { [unowned self] in
+      let isDeleted = disk.streams[Int(stream) - 1].isDeleted
+      then(isDeleted ? .failure(Self.unknownStream) : .success(dictionary()))
     }
   }
 

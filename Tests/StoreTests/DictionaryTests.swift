@@ -158,6 +158,25 @@ import Testing
     }
   }
 
+  @Test func `what is found for live entries is the newest segment's, until something of its entries goes`() throws {
+    let (test, _) = try Self.compacted()
+    let info = try #require(test.info("web"))
+    let found = try #require(try test.dictionary(of: info.id).get())
+    #expect(found.dictionary.id == (try Self.batches("web", test, takesDictionaries: true)).first?.header.dictionary)
+    #expect(found.mayBeGiven(of: info))
+    #expect(try test.dictionary(of: #require(test.info("db")).id).get() == nil)
+    #expect(throws: StoreError.self) { try test.dictionary(of: 99).get() }
+    // What comes is compressed with it, and says the same.
+    let text = Self.text(Self.batchCount * Self.entryCount + 1)
+    let batch = Batch.test(text).numbered(firstSequence: info.head + 1, received: 1, seed: info.serverSeed)
+    let recoded = try BatchRecoder(found.dictionary).recode(batch, seed: info.serverSeed)
+    #expect(recoded.bytes.count < batch.bytes.count && recoded.texts == [text])
+    #expect(recoded.hasValidCheck && recoded.hasValidServerCheck(seed: info.serverSeed))
+    _ = try test.delete("web", 5_000...5_000).get()
+    #expect(!found.mayBeGiven(of: try #require(test.info("web"))))
+    #expect(try test.dictionary(of: info.id).get() == nil)
+  }
+
   @Test func `a deletion in another stream leaves dictionary and batches as they are`() throws {
     let (test, _) = try Self.compacted()
     let before = try Self.batches("web", test, takesDictionaries: true).map(\.bytes.array)

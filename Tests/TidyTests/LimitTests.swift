@@ -179,6 +179,7 @@ import Testing
   @Test func `the limits of the server's log, doors and renewals are those of the code`() throws {
     let page = try Tree.file("spec/limits.md").lines
     for (row, file, value) in [
+      ("| `live-dictionaries` | 16 streams", "Server/Following/LiveDictionaries", "static let countMax = 16"),
       ("| `slow-commit` | 1 s", "Store/StoreConfiguration", "slowSyncTimeMin: Duration = .seconds(1)"),
       ("| `log-waiting` | 1,024 lines", "Server/Log/ServerLog", "waitingCountMax = 1_024"),
       ("| `log-retries` | 64 texts", "Server/Log/RetryCounts", "caseCountMax = 64"),

@@ -10,6 +10,7 @@ package final class Hub {
   var decoder = BatchDecoder()
   /// For what headers say; batches are evaluated on reader threads.
   lazy var evaluator = FilterEvaluator()
+  let liveDictionaries: LiveDictionaries
   private var filters: [Filter: (shared: SharedFilter, useCount: Int)] = [:]
 
   private let subscriptionCount: SubscriptionCount
@@ -41,8 +42,9 @@ package final class Hub {
   /// - Parameter followedStreamCountMax: streams of all subscriptions that `counters` counts.
   package init(
     source: any StreamSource, thread: any HubThread, counters: Counters, subscriptionCount: SubscriptionCount,
-    followedStreamCountMax: Int
+    followedStreamCountMax: Int, liveDictionaries terms: LiveDictionaries.Terms = LiveDictionaries.Terms()
   ) {
+    liveDictionaries = LiveDictionaries(source, thread, terms)
     self.source = source
     self.thread = thread
     self.counters = counters
@@ -154,6 +156,7 @@ extension Hub {
       track.channel.leave(track)
       guard track.channel.tracks.isEmpty else { continue }
       channels[track.channel.id] = nil
+      liveDictionaries.forget(track.channel.id)
       if namedChannels[track.channel.name] === track.channel { namedChannels[track.channel.name] = nil }
     }
     counters.followedStreams.add(-subscription.tracks.count)
@@ -179,7 +182,7 @@ extension Hub {
   /// Hands new entries of a stream to everybody at its head.
   private func take(_ run: CommittedRun) {
     guard let channel = channels[run.stream.id] else { return }
-    channel.advance(run)
+    channel.advance(run, at: thread.wallTime)
     // A delivery may end a subscription, which moves the last track into its place: go from the end.
     var index = channel.tracks.count - 1
     while index >= 0 {

@@ -13,6 +13,10 @@ final class StreamChannel {
   /// by the next commits (P6).
   private(set) var takenHead: UInt64
   private(set) var isSealed: Bool
+  /// When the last commit was taken, ns since 1970; 0 before the first.
+  private var takenAt: Int64 = 0
+  /// How long after the one before it the last commit was taken, ns.
+  private(set) var pause: Int64 = 0
   private(set) var tracks: [Track] = []
 
   init(_ info: StreamInfo) {
@@ -24,7 +28,9 @@ final class StreamChannel {
   }
 
   /// Takes the entries of a commit. A commit that the catalog's head had already passed brings nothing new.
-  func advance(_ run: CommittedRun) {
+  func advance(_ run: CommittedRun, at time: Int64) {
+    pause = time - takenAt
+    takenAt = time
     takenHead = max(takenHead, run.last)
     isSealed = isSealed || run.sealed
   }

@@ -22,6 +22,8 @@ package protocol StreamSource: AnyObject {
   func findSequence(
     stream: Int64, atOrBefore time: Int64, in bounds: ClosedRange<UInt64>, cancellation: CancellationToken,
     then: @escaping @Sendable (Result<UInt64?, StoreError>) -> Void)
+  func findDictionary(
+    stream: Int64, then: @escaping @Sendable (Result<StreamDictionary?, StoreError>) -> Void)
 }
 
 extension Store: StreamSource {}

@@ -18,7 +18,9 @@ extension Subscription {
     if run.last >= track.next {
       precondition(run.first <= track.next, "commits reach a shard in order")
       switch forecast(run, track) {
-      case .all: guard deliver(run.run, from: track.next, to: run.last, track) else { return }
+      case .all:
+        let given = host.takesDictionaries ? hub.liveDictionaries.run(run, for: track) : run.run
+        guard deliver(given, from: track.next, to: run.last, track) else { return }
       case .none: skipFiltered(track.next...run.last, track)
       case .some: break
       }

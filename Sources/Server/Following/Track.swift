@@ -36,6 +36,10 @@ final class Track {
   var wantedCount: UInt64 = 0
   /// Whether that search ended before all were found.
   var isSearchCut = false
+  /// Bytes of small commits of a slow stream, since it was sent its dictionary.
+  var slowByteCount = 0
+  /// What small commits are compressed with; 0 if they are not.
+  var dictionary: UInt64 = 0
   /// Whether LIVE waits for this track.
   var isBackfilling = false
 

@@ -361,7 +361,7 @@ struct Reader: Sendable {
     return stream
   }
 
-  private static func unknownStream(_ id: Int64) -> StoreError {
+  static func unknownStream(_ id: Int64) -> StoreError {
     StoreError(.unknownStream, "there is no stream with the id \(id) in this store")
   }
 }

@@ -19,5 +19,24 @@ enum BatchPool {
     }
   }()
 
+  /// A dictionary that has all of them.
+  static let dictionary = Result {
+    let unpacker = BatchUnpacker()
+    return try BatchDictionary(content: ByteString(all.flatMap { try unpacker.payload(of: $0).array }))
+  }
+
+  private static let checks: [ByteString: UInt64] = {
+    let unpacker = BatchUnpacker()
+    do {
+      return try Dictionary(uniqueKeysWithValues: all.map { (try unpacker.payload(of: $0), $0.header.check) })
+    } catch { fatalError("a batch of the pool cannot be unpacked: \(error)") }
+  }()
+
+  /// The check of the batch that this one is, or was before it was compressed with a dictionary; nil if that is none.
+  static func check(of batch: Batch) -> UInt64? {
+    guard batch.header.dictionary != 0 else { return batch.header.check }
+    do { return checks[try BatchUnpacker().payload(of: batch)] } catch { return nil }
+  }
+
   static let byteCountMax = all.map(\.bytes.count).max() ?? 0
 }

@@ -87,7 +87,7 @@ extension Checker {
       let first = max(part.header.firstSequence, batch.range.lowerBound)
       let last = min(part.header.lastSequence, batch.range.upperBound)
       guard first <= last else { continue }
-      let piece = ReaderRecord.Piece(range: first...last, content: .batch(check: part.header.check))
+      let piece = ReaderRecord.Piece(range: first...last, content: .batch(check: BatchPool.check(of: part) ?? 0))
       if !isOnDisk(piece, batch.incarnation) {
         violate(.noPhantom, "\(reader.name) was given \(first) to \(last) of \(batch.stream), which are not durable")
       }

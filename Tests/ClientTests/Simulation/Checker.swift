@@ -58,6 +58,7 @@ final class Checker {
     var endCount = 0
     var lostConnectionCount = 0
     var renewalCount = 0
+    var dictionaryCount = 0
     /// How often a stream was held back, and how often one was accepted again.
     var heldCount = 0
     var releasedCount = 0
@@ -75,6 +76,7 @@ final class Checker {
       left.endCount += right.endCount
       left.lostConnectionCount += right.lostConnectionCount
       left.renewalCount += right.renewalCount
+      left.dictionaryCount += right.dictionaryCount
       left.heldCount += right.heldCount
       left.releasedCount += right.releasedCount
     }

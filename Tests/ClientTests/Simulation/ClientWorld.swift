@@ -43,6 +43,7 @@ final class ClientWorld {
     let isTight = simulation.chance(3)
     server = ModelServer(simulation, welcome: Self.welcome(isTight: isTight))
     server.defect = defects.server
+    if seed.isMultiple(of: 2) { server.dictionary = try BatchPool.dictionary.get() }
     checker = Checker(simulation, server)
     streams = try (0..<simulation.draw(1...3)).map { try StreamName("stream/\($0)") }
     hostile = HostilePeer(simulation, server, streams: streams)
@@ -255,6 +256,7 @@ final class ClientWorld {
     simulation.run(until: Self.endMilliseconds) { isOver }
     simulation.stop()
     checker.tally.renewalCount = server.renewalCount
+    checker.tally.dictionaryCount = server.dictionaryCount
     for producer in sites.flatMap(\.producers) where checker.violations.isEmpty { producer.checkReports() }
     checker.check(sites.flatMap(\.readers), isCutShort: !checker.violations.isEmpty)
     return Outcome(

@@ -163,7 +163,8 @@ final class VirtualClient {
     renewal = TokenRenewal(token)
     // Some know nothing of CHALLENGE.
     let takesChallenges = !checker.server.tokenDice.chance(8)
-    send(ClientSession.hello(client: name, token: token, features: takesChallenges ? [.challenges] : []))
+    let features: Hello.Features = takesChallenges ? [.challenges, .dictionaries] : [.dictionaries]
+    send(ClientSession.hello(client: name, token: token, features: features))
     tick(link)
     linkMade(link)
   }

@@ -20,6 +20,9 @@ final class FollowScene: SubscriptionHost {
   /// What was announced and delivered, in short, by subscription.
   private(set) var lines: [UInt32: [String]] = [:]
   private(set) var refusals: [Refusal] = []
+  private(set) var delivered: [Batch] = []
+  private(set) var introduced: [BatchDictionary] = []
+  var takesDictionaries = false
   let reads = ReadSlots()
   var windowByteCount = 1 << 20
   var credit = Int.max
@@ -34,14 +37,16 @@ final class FollowScene: SubscriptionHost {
     }
   }
 
-  init(followedStreamCountMax: Int = 1000) {
+  init(
+    followedStreamCountMax: Int = 1000, liveDictionaries terms: LiveDictionaries.Terms = LiveDictionaries.Terms()
+  ) {
     store = ModelStore(simulation)
     store.isCached = { false }
     store.isLost = { _ in false }
     thread = ModelThread(simulation)
     hub = Hub(
       source: store, thread: thread, counters: counters, subscriptionCount: SubscriptionCount(),
-      followedStreamCountMax: followedStreamCountMax)
+      followedStreamCountMax: followedStreamCountMax, liveDictionaries: terms)
     thread.hub = hub
   }
 
@@ -138,8 +143,14 @@ final class FollowScene: SubscriptionHost {
     if !waitingForTurn.contains(where: { $0 === subscription }) { waitingForTurn.append(subscription) }
   }
 
+  func introduce(_ dictionary: BatchDictionary) {
+    #expect(takesDictionaries)
+    if introduced.last != dictionary { introduced.append(dictionary) }
+  }
+
   func deliver(_ range: BatchRange, batches: ByteString, to subscription: Subscription) {
     credit = max(0, credit - batches.count)
+    do { delivered += try Batch.run(batches, introduced.last) } catch { Issue.record(error) }
     note("batch \(name(range.handle, subscription)) \(range.from)-\(range.to)\(found(batches))", subscription)
   }
 

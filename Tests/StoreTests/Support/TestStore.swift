@@ -94,6 +94,10 @@ final class TestStore: Sendable {
     waitFor { store.read(requests, cancellation: cancellation, then: $0) } ?? [.failure(Self.noAnswer)]
   }
 
+  func dictionary(of stream: Int64) -> Result<StreamDictionary?, StoreError> {
+    waitFor { store.findDictionary(stream: stream, then: $0) } ?? .failure(Self.noAnswer)
+  }
+
   /// Deletes numbers of a stream, or all of it.
   func delete(_ stream: String, _ numbers: ClosedRange<UInt64>? = nil, of incarnation: Incarnation = .any)
     -> Result<DeletionSummary, Refusal>
