@@ -75,6 +75,8 @@ extension ModelServer {
 extension ModelServer.Connection: SubscriptionHost {
   var takesDictionaries: Bool { session.takesDictionaries }
 
+  func hasDictionary(_ dictionary: BatchDictionary) -> Bool { session.has(dictionary) }
+
   func introduce(_ dictionary: BatchDictionary) {
     guard let frame = session.introduce(dictionary) else { return }
     server.dictionaryCount += 1

@@ -85,7 +85,7 @@ final class ModelServer {
   private static func hub(_ store: ModelStore, _ simulation: Simulation) -> Hub {
     let thread = ModelThread(simulation)
     var terms = LiveDictionaries.Terms()
-    (terms.pauseMin, terms.askByteCountMin, terms.repayment) = (0, 0, 0)
+    (terms.pauseMin, terms.askByteCountMin, terms.repayment, terms.useMin) = (0, 0, 0, (0, 0))
     let hub = Hub(
       source: store, thread: thread, counters: Counters(), subscriptionCount: SubscriptionCount(),
       followedStreamCountMax: .max, liveDictionaries: terms)

@@ -17,6 +17,8 @@ final class ModelThread: HubThread, @unchecked Sendable {
 
   var wallTime: Int64 { Int64(simulation.milliseconds) * 1_000_000 }
 
+  var monotonicTime: Int64 { wallTime }
+
   func call(after delay: Duration, _ body: @escaping () -> Void) -> any DelayedCall {
     let call = Call(body)
     let milliseconds = (delay / .milliseconds(1)).rounded(.up)

@@ -76,6 +76,26 @@ import Testing
     #expect(isSent(first, by: &server) == true)
   }
 
+  @Test func `a batch that is compressed anew says the same, but for flags that mean nothing`() throws {
+    let entries = [LogEntry(message: ByteString(Self.texts.joined(separator: ", ")), time: 7)]
+    let made = try Batches.numbered(entries, first: 5, seed: Sample.seed)
+    var header = made.header
+    header.flags = BatchHeader.Flags(rawValue: header.flags.rawValue | 0xff00)
+    let batch = Batch(unnumbered: header, payload: made.payload.span)
+      .numbered(firstSequence: 5, received: 9, seed: Sample.seed)
+    let recoded = try BatchRecoder(Self.dictionary(1)).recode(batch, seed: Sample.seed)
+    #expect(recoded.bytes.count < batch.bytes.count && recoded.header.codec == .zstdDictionary)
+    #expect(recoded.header.flags == [.reencoded] && recoded.hasValidServerCheck(seed: Sample.seed))
+    #expect(recoded.header.firstSequence == 5 && recoded.header.received == 9 && recoded.header.span == 1)
+    var decoder = BatchDecoder()
+    #expect(try decoder.entries(of: recoded) == decoder.entries(of: batch))
+    var checker = BatchChecker()
+    try checker.check(numbered: recoded)
+    // What would not get smaller stays as it is.
+    let small = try Batches.numbered([LogEntry(message: ByteString("x"))], first: 1, seed: Sample.seed)
+    #expect(try BatchRecoder(Self.dictionary(1)).recode(small, seed: Sample.seed).bytes == small.bytes)
+  }
+
   @Test func `a client that has not said so takes no dictionaries`() {
     let configuration = ServerSession.Configuration(welcome: Sample.welcome(), handshakeMillisecondsMax: 500)
     var server = ServerSession(configuration: configuration, now: .zero)

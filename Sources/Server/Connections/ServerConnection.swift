@@ -105,6 +105,8 @@ final class ServerConnection {
     connection.close()
   }
 
+  func hasDictionary(_ dictionary: BatchDictionary) -> Bool { session.has(dictionary) }
+
   /// Sends what the next batch needs, if the client does not have it. It comes only where a batch may come: it is no
   /// answer that the client leaves unread.
   func introduce(_ dictionary: BatchDictionary) {

@@ -182,7 +182,7 @@ extension Hub {
   /// Hands new entries of a stream to everybody at its head.
   private func take(_ run: CommittedRun) {
     guard let channel = channels[run.stream.id] else { return }
-    channel.advance(run, at: thread.wallTime)
+    channel.advance(run, at: thread.monotonicTime)
     // A delivery may end a subscription, which moves the last track into its place: go from the end.
     var index = channel.tracks.count - 1
     while index >= 0 {

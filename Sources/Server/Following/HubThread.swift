@@ -3,6 +3,9 @@ package protocol HubThread: AnyObject, Sendable {
   /// In nanoseconds since 1970.
   var wallTime: Int64 { get }
 
+  /// In nanoseconds, of a clock that is never set.
+  var monotonicTime: Int64 { get }
+
   /// Calls `body` once, `delay` from now.
   func call(after delay: Duration, _ body: @escaping () -> Void) -> any DelayedCall
 

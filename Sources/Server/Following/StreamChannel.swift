@@ -13,10 +13,10 @@ final class StreamChannel {
   /// by the next commits (P6).
   private(set) var takenHead: UInt64
   private(set) var isSealed: Bool
-  /// When the last commit was taken, ns since 1970; 0 before the first.
-  private var takenAt: Int64 = 0
+  /// When the last commit was taken, by the thread's monotonic clock; nil before the first.
+  private var takenAt: Int64?
   /// How long after the one before it the last commit was taken, ns.
-  private(set) var pause: Int64 = 0
+  private(set) var pause: Int64 = .max
   private(set) var tracks: [Track] = []
 
   init(_ info: StreamInfo) {
@@ -29,7 +29,7 @@ final class StreamChannel {
 
   /// Takes the entries of a commit. A commit that the catalog's head had already passed brings nothing new.
   func advance(_ run: CommittedRun, at time: Int64) {
-    pause = time - takenAt
+    pause = takenAt.map { time - $0 } ?? .max
     takenAt = time
     takenHead = max(takenHead, run.last)
     isSealed = isSealed || run.sealed

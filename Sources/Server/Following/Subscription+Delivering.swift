@@ -8,9 +8,8 @@ extension Subscription {
   /// How many streams have their turn at once, and may be answered by one read: waking a reader thread, and being woken
   /// by it, costs as much as reading a small stream.
   private static let turnCountMax = 32
-  /// Less than this, or fewer entries, are sent without the dictionary that they may need: it would take more than it
-  /// saves.
-  private static let dictionaryUseMin = (byteCount: 64 << 10, entryCount: 1_000 as UInt64)
+  /// With less room than this, or for fewer entries, a dictionary would take more than it saves.
+  static let dictionaryUseMin = (byteCount: 64 << 10, entryCount: 1_000 as UInt64)
 
   /// A commit brought entries to a stream. Those that are behind will read them.
   func offer(_ run: CommittedRun, to track: Track) {
@@ -97,7 +96,7 @@ extension Subscription {
   }
 
   /// What one frame may hold: what is read beyond the credit would have to be read again.
-  private var frameByteCountMax: Int {
+  var frameByteCountMax: Int {
     min(Self.frameByteCount, host.windowByteCount, host.creditLeft(self))
   }
 

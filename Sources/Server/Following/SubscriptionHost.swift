@@ -23,6 +23,9 @@ package protocol SubscriptionHost: AnyObject {
   /// Whether batches may come with a dictionary that they need.
   var takesDictionaries: Bool { get }
 
+  /// Whether the client has it already.
+  func hasDictionary(_ dictionary: BatchDictionary) -> Bool
+
   /// Called before a delivery whose batches need it, if `takesDictionaries`.
   func introduce(_ dictionary: BatchDictionary)
 
@@ -41,5 +44,6 @@ package protocol SubscriptionHost: AnyObject {
 /// A host that takes batches apart itself gets them without dictionaries.
 extension SubscriptionHost {
   package var takesDictionaries: Bool { false }
+  package func hasDictionary(_ dictionary: BatchDictionary) -> Bool { false }
   package func introduce(_ dictionary: BatchDictionary) { preconditionFailure("this host takes no dictionaries") }
 }

@@ -57,6 +57,8 @@ actor Shard {
 extension Shard: HubThread {
   nonisolated var wallTime: Int64 { SystemClock.wall() }
 
+  nonisolated var monotonicTime: Int64 { SystemClock.monotonic() }
+
   nonisolated func call(after delay: Duration, _ body: @escaping () -> Void) -> any DelayedCall {
     loop.schedule(after: delay, body)
   }

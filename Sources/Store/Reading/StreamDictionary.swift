@@ -33,7 +33,10 @@ extension Reader {
     for segment in segments.reversed() where segment.state == .sealed {
       do throws(SQLiteError) {
         let found = try lease.read(segment) { connection throws(SQLiteError) -> StreamDictionary? in
-          guard let dictionary = try connection.dictionaries?.dictionary(of: id) else { return nil }
+          // A repaired one may not know where the stream began in it.
+          guard try connection.isCompacted(), let dictionary = try connection.dictionaries?.dictionary(of: id) else {
+            return nil
+          }
           return StreamDictionary(dictionary, first: try connection.next(of: id) ?? 1)
         }
         if let found, found.mayBeGiven(of: stream) { return found }

@@ -42,6 +42,9 @@ package struct BatchHeader: Hashable, Sendable {
     static let receivedTimes = Flags(rawValue: 1 << 8)
     package var haveReceivedTimes: Bool { isSuperset(of: [.reencoded, .receivedTimes]) }
 
+    /// Those that mean something in a batch as its producer made it.
+    static let producers = Flags(rawValue: 0xff)
+
     /// Bits that version 1 does not know and must refuse; those above are ignored.
     static let mustBeZero: UInt16 = 0x00f8
   }

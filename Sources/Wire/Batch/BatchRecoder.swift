@@ -18,8 +18,8 @@ package struct BatchRecoder: ~Copyable {
     var payload = ByteWriter(capacity: Int(batch.header.rawLength))
     try decompressor.decompress(batch, into: &payload)
     var header = batch.header
-    // A producer may have set it without a meaning.
-    if !header.flags.haveReceivedTimes { header.flags.remove(.receivedTimes) }
+    // What a producer has set there means nothing, and may mean something together with `reencoded`.
+    if !header.flags.contains(.reencoded) { header.flags.formIntersection(.producers) }
     header.flags.insert(.reencoded)
     header.dictionary = 0
     let dictionary = compressor.dictionary

@@ -327,9 +327,12 @@ extension ServerSession.Open {
 
   var takesDictionaries: Bool { features.contains(.dictionaries) }
 
+  /// Whether the client has it.
+  func has(_ dictionary: BatchDictionary) -> Bool { dictionaries.contains(dictionary.id) }
+
   /// - Returns: nil if the client has it.
   func introduce(_ dictionary: BatchDictionary) -> OutgoingFrame? {
-    guard !dictionaries.contains(dictionary.id) else { return nil }
+    guard !has(dictionary) else { return nil }
     if dictionaries.count == Limits.dictionaryCountMax { dictionaries.removeFirst() }
     dictionaries.append(dictionary.id)
     return frame(.dictionary(dictionary))

@@ -280,6 +280,9 @@ extension ServerSession {
   /// Whether the client reads batches with dictionaries.
   package var takesDictionaries: Bool { open?.takesDictionaries ?? false }
 
+  /// Whether the client has a dictionary.
+  package func has(_ dictionary: BatchDictionary) -> Bool { open?.has(dictionary) ?? false }
+
   /// A dictionary that the next delivery needs; nil if the client has it.
   package mutating func introduce(_ dictionary: BatchDictionary) -> OutgoingFrame? { open?.introduce(dictionary) }
 

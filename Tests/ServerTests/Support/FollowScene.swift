@@ -143,9 +143,14 @@ final class FollowScene: SubscriptionHost {
     if !waitingForTurn.contains(where: { $0 === subscription }) { waitingForTurn.append(subscription) }
   }
 
+  /// Whether the client still has what was introduced.
+  var keepsDictionaries = true
+
+  func hasDictionary(_ dictionary: BatchDictionary) -> Bool { keepsDictionaries && introduced.contains(dictionary) }
+
   func introduce(_ dictionary: BatchDictionary) {
     #expect(takesDictionaries)
-    if introduced.last != dictionary { introduced.append(dictionary) }
+    if !hasDictionary(dictionary) { introduced.append(dictionary) }
   }
 
   func deliver(_ range: BatchRange, batches: ByteString, to subscription: Subscription) {
