@@ -10,13 +10,18 @@ package struct ByteReader: ~Escapable {
   package var remaining: Int { bytes.byteCount - offset }
   package var isAtEnd: Bool { remaining == 0 }
 
+  @inline(__always)
   @_lifetime(self: copy self)
   private mutating func take(_ size: Int) throws(WireDecodingError) -> Int {
-    guard size >= 0, remaining >= size else {
-      throw WireDecodingError("\(size) bytes are needed, \(remaining) are left", at: offset)
-    }
+    guard size >= 0, remaining >= size else { throw missing(size) }
     defer { offset += size }
     return offset
+  }
+
+  /// Separate, so that the check before every field is small enough to be inlined.
+  @inline(never)
+  private func missing(_ size: Int) -> WireDecodingError {
+    WireDecodingError("\(size) bytes are needed, \(remaining) are left", at: offset)
   }
 
   @_lifetime(self: copy self)

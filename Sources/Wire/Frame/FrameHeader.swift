@@ -44,6 +44,9 @@ struct FrameHeader {
     return (20...23).contains(type) && version == 3
   }
 
+  /// The type that a header says which is not verified.
+  static func type(in bytes: RawSpan) -> UInt8 { unsafe bytes.unsafeLoad(fromByteOffset: 4, as: UInt8.self) }
+
   /// Reads a header and verifies its check, so that its lengths can be trusted.
   ///
   /// - Parameter bodyByteCountMax: the limit that this side announced.

@@ -87,6 +87,13 @@ extension Append {
     ProducerFields.encode(producer, number, floor, stream, into: &writer)
   }
 
+  /// Writes the frame but for the batch, like `Message.frame(id:)`. `writer` must be empty.
+  func write(id: UInt32, into writer: inout ByteWriter) {
+    FrameHeader.begin(.append, id: id, into: &writer)
+    encode(into: &writer)
+    FrameHeader.end(batchByteCount: batch.count, of: &writer)
+  }
+
   init(decoding control: RawSpan, batch: ByteString) throws(Refusal) {
     var reader = ByteReader(control)
     let fields: ProducerFields

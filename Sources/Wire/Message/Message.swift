@@ -39,6 +39,11 @@ package struct OutgoingFrame: Sendable {
   package let head: ByteString
   package let batches: ByteString
 
+  package init(head: ByteString, batches: ByteString) {
+    self.head = head
+    self.batches = batches
+  }
+
   package var byteCount: Int { head.count + batches.count }
 }
 

@@ -11,11 +11,11 @@ package struct ClientSession: ~Copyable {
   }
 
   private var state: State
-  private var decoder = FrameDecoder(bodyByteCountMax: Limits.handshakeByteCountMax)
-  private var liveness: Liveness
+  var decoder = FrameDecoder(bodyByteCountMax: Limits.handshakeByteCountMax)
+  var liveness: Liveness
   private var lastID: UInt32 = 0
-  private var appends: [UInt32: (byteCount: Int, entryCount: UInt64)] = [:]
-  private var appendByteCount = 0
+  var appends: [UInt32: (byteCount: Int, entryCount: UInt64)] = [:]
+  var appendByteCount = 0
   private var subscriptions: [UInt32: Subscription] = [:]
   private var requests: Set<UInt32> = []
   private var queries: [UInt32: ResultTerms] = [:]
@@ -68,10 +68,9 @@ extension ClientSession {
 
   /// - Precondition: `canAppend`.
   package mutating func append(_ append: Append, entryCount: Int) -> (id: UInt32, frame: OutgoingFrame) {
-    let id = nextID()
-    appends[id] = (append.batch.count, UInt64(entryCount))
-    appendByteCount += append.batch.count
-    return (id, frame(.append(append), id: id))
+    var head = ByteWriter(capacity: 128)
+    let id = self.append(append, entryCount: entryCount, head: &head)
+    return (id, OutgoingFrame(head: head.finish(), batches: append.batch))
   }
 
   /// - Precondition: `canAppend(byteCount: 0)`.
@@ -150,7 +149,7 @@ extension ClientSession {
   }
 
   /// The next id that is not busy; at full speed, ids wrap within hours.
-  private mutating func nextID() -> UInt32 {
+  mutating func nextID() -> UInt32 {
     repeat {
       lastID &+= 1
     } while lastID == 0 || appends[lastID] != nil || subscriptions[lastID] != nil

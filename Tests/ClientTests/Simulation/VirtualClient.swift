@@ -171,6 +171,9 @@ final class VirtualClient {
 
   private func received(_ bytes: ByteString, _ link: VirtualLink) {
     guard self.link === link else { return }
+    if let (id, stored) = session.receiveAck(bytes.span, now: simulation.now) {
+      return pass([.acknowledged(id: id, stored)], link)
+    }
     pass(session.receive(bytes.span, now: simulation.now), link)
   }
 
