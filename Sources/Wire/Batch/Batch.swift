@@ -63,6 +63,22 @@ package struct Batch: Sendable {
       header: header, bytes: writer.finish(), dictionary: header.codec == .zstdDictionary ? dictionary : nil)
   }
 
+  /// A batch without numbers whose payload is not compressed.
+  ///
+  /// - Parameters:
+  ///   - header: without `check` and the lengths of the payload.
+  ///   - writer: has `header` and the payload.
+  init(unnumbered header: BatchHeader, written writer: consuming ByteWriter) {
+    var header = header
+    header.rawLength = UInt32(writer.count - BatchHeader.byteCount)
+    header.storedLength = header.rawLength
+    writer.overwrite(u32: header.rawLength, at: 68)
+    writer.overwrite(u32: header.storedLength, at: 72)
+    header.check = BatchHeader.check(of: writer.span)
+    writer.overwrite(u64: header.check, at: 32)
+    self.init(header: header, bytes: writer.finish())
+  }
+
   /// Reads a run of batches end to end.
   ///
   /// - Parameter dictionary: looks up the one with an id.

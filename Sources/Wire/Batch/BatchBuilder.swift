@@ -192,17 +192,31 @@ package struct BatchBuilder: ~Copyable {
   /// - Complexity: allocates only the batch itself, once the compressor has compressed one as large.
   package mutating func finish(compressor: borrowing Compressor) -> Batch {
     precondition(count > 0, "a batch holds at least one entry")
-    let batch = compressor.compress { payload in
+    defer { removeAll() }
+    // What is not compressed anyway is written where it stays.
+    let byteCountMax = payloadByteCount
+    guard byteCountMax >= compressor.byteCountMin else {
+      let header = header(.none)
+      var writer = ByteWriter(capacity: BatchHeader.byteCount + byteCountMax)
+      header.encode(into: &writer)
+      writeColumns(into: &writer)
+      return Batch(unnumbered: header, written: writer)
+    }
+    return compressor.compress { payload in
       writeColumns(into: &payload)
     } finish: { stored, codec, rawByteCount in
-      let header = BatchHeader(
-        codec: codec, flags: timeRange.isUntimed ? [.untimed] : [], count: UInt32(count), minTime: timeRange.lowest,
-        maxTime: timeRange.highest, severities: severityMask, rawLength: UInt32(rawByteCount),
-        storedLength: UInt32(stored.byteCount))
+      var header = header(codec)
+      header.rawLength = UInt32(rawByteCount)
+      header.storedLength = UInt32(stored.byteCount)
       return Batch(unnumbered: header, payload: stored)
     }
-    removeAll()
-    return batch
+  }
+
+  /// The header without the lengths of the payload.
+  private func header(_ codec: BatchHeader.Codec) -> BatchHeader {
+    BatchHeader(
+      codec: codec, flags: timeRange.isUntimed ? [.untimed] : [], count: UInt32(count), minTime: timeRange.lowest,
+      maxTime: timeRange.highest, severities: severityMask, rawLength: 0, storedLength: 0)
   }
 
   private func writeColumns(into payload: inout ByteWriter) {

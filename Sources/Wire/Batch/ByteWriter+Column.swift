@@ -4,10 +4,8 @@ extension ByteWriter {
   ///
   /// - Returns: where the content begins.
   mutating func beginColumn(_ id: UInt16, _ encoding: ColumnEncoding) -> Int {
-    append(u16: id)
-    append(encoding.rawValue)
-    append(UInt8(0))
-    append(u32: 0)
+    // Id, encoding, a zero, and the length, which `endColumn` knows.
+    append(u64: UInt64(id) | UInt64(encoding.rawValue) << 16)
     return count
   }
 

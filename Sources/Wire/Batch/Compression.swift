@@ -36,12 +36,13 @@ internal import CZstd
   private static let rawByteCountMin = 256
   /// The same with a dictionary, which saves half of a line.
   private static let rawByteCountMinWithDictionary = 32
+  /// What is smaller is not compressed.
+  var byteCountMin: Int { dictionary == nil ? Self.rawByteCountMin : Self.rawByteCountMinWithDictionary }
 
   /// Appends the compressed form of `raw` if it is shorter and worth the time.
   ///
   /// - Returns: whether it was; nothing is appended otherwise.
   func compress(_ raw: RawSpan, into writer: inout ByteWriter) -> Bool {
-    let byteCountMin = dictionary == nil ? Self.rawByteCountMin : Self.rawByteCountMinWithDictionary
     guard raw.byteCount >= byteCountMin else { return false }
     let bound = ZSTD_compressBound(raw.byteCount)
     return unsafe writer.append(upTo: bound) { room in

@@ -37,17 +37,25 @@ struct DictionaryColumn: ~Copyable {
   }
 
   private mutating func index(of row: RawSpan) -> Int {
-    if places.count <= 2 * ends.count { makePlaces() }
+    // The first row gets its place with the second one: most small batches have just one.
+    guard !ends.isEmpty else { return add(row) }
+    if ends.count == 1 || places.count <= 2 * ends.count { makePlaces() }
     var place = firstPlace(of: row)
     while places[place] != 0 {
       let known = Int(places[place]) - 1
       if isRow(known, row) { return known }
       place = (place + 1) & (places.count - 1)
     }
+    let index = add(row)
+    places[place] = UInt32(index + 1)
+    return index
+  }
+
+  /// Adds a row without a place, and returns its index.
+  private mutating func add(_ row: RawSpan) -> Int {
     rows.append(row)
     ends.append(rows.count)
     lengths.append(varint: UInt64(row.byteCount))
-    places[place] = UInt32(ends.count)
     return ends.count - 1
   }
 
@@ -55,9 +63,9 @@ struct DictionaryColumn: ~Copyable {
     Int(truncatingIfNeeded: XXH3.hash(row, seed: seed)) & (places.count - 1)
   }
 
-  /// Doubles the places and enters the rows again.
+  /// Makes places for twice as many rows if there are too few, and enters those that there are.
   private mutating func makePlaces() {
-    places = Array(repeating: 0, count: max(32, 2 * places.count))
+    if places.count <= 2 * ends.count { places = Array(repeating: 0, count: max(32, 2 * places.count)) }
     for index in ends.indices {
       var place = firstPlace(of: rows.span.extracting(range(index)))
       while places[place] != 0 { place = (place + 1) & (places.count - 1) }
@@ -89,7 +97,8 @@ struct DictionaryColumn: ~Copyable {
     lengths.removeAll()
     indices.removeAll()
     last = -1
-    guard !ends.isEmpty else { return }
+    // A single row has no place.
+    guard ends.count > 1 else { return _ = ends.popLast() }
     // A table left by a batch of many rows would take longer to empty than a small batch takes to encode.
     if places.count > Self.keptPlaceCount, places.count > 16 * ends.count { places = [] }
     for place in places.indices { places[place] = 0 }
