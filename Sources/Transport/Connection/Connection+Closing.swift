@@ -34,7 +34,7 @@ extension Connection {
     // The timer is cancelled when the connection finishes, and then releases it.
     let timer = loop.schedule(after: duration) { self.finish(.closedHere) }
     phase = .lingering(Linger(timer: timer, discardByteCount: byteCountMax))
-    isAboveHighWatermark = false
+    traffic.isAboveHighWatermark = false
     isReadingPaused = false
     startReading()
     markDirty()

@@ -28,8 +28,8 @@ extension Connection {
     guard let input = channel?.read(into: &loop.readBuffer, atMost: readByteCountMax) else { return 0 }
     switch input {
     case .bytes(let count):
-      bytesReceived += UInt64(count)
-      lastReceived = loop.now
+      traffic.bytesReceived += UInt64(count)
+      traffic.lastReceived = loop.now
       if count >= readByteCountMax, channel?.hasInput == true { readEvent?.fire() }
       inputCame()
       switch phase {
@@ -78,8 +78,8 @@ extension Connection {
     if !output.isEmpty, let written = channel?.write(&output, through: &loop.recordBuffer) {
       switch written {
       case .took(let count):
-        bytesSent += UInt64(count)
-        lastProgress = loop.now
+        traffic.bytesSent += UInt64(count)
+        traffic.lastProgress = loop.now
       case .wouldBlock: break
       case .waitsForInput:
         isWriteWaitingForInput = true
@@ -91,7 +91,7 @@ extension Connection {
     }
     if !output.isEmpty { waitToWrite(descriptor) }
     if isAboveHighWatermark, output.count <= low {
-      isAboveHighWatermark = false
+      traffic.isAboveHighWatermark = false
       handler?.drained(self)
     }
     if output.isEmpty, case .lingering(let linger) = phase { outputEnded(linger) }

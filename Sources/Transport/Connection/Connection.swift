@@ -21,20 +21,26 @@ package final class Connection: LoopMember {
   package let peerProcess: PeerProcess?
   /// Gets the events. While it is nil, nothing is read.
   package var handler: (any ConnectionHandler)? {
-    didSet { handlerChanged() }
+    get { listener }
+    set {
+      listener = newValue
+      handlerChanged()
+    }
+  }
+  private var listener: (any ConnectionHandler)?
+
+  /// What other modules see of a connection. They see it as properties that are computed: for a stored one that they
+  /// see, each access is checked at run time.
+  struct Traffic {
+    var bytesReceived: UInt64 = 0
+    var bytesSent: UInt64 = 0
+    var lastReceived: MonotonicTime
+    var lastProgress: MonotonicTime
+    var isAboveHighWatermark = false
+    var readByteCountMax = ReadBuffer.byteCount
   }
 
-  package internal(set) var bytesReceived: UInt64 = 0
-  package internal(set) var bytesSent: UInt64 = 0
-  /// When bytes last arrived; initially, when the connection was made.
-  package internal(set) var lastReceived: MonotonicTime
-  /// When the socket last took output, or when output was queued and none waited. If output waits much longer than
-  /// this, it is stuck.
-  package internal(set) var lastProgress: MonotonicTime
-  /// Whether the queue of output has reached the high watermark and not yet fallen to the low one.
-  package internal(set) var isAboveHighWatermark = false
-  /// How much is read at once, at most 64 KiB.
-  package var readByteCountMax = ReadBuffer.byteCount
+  var traffic: Traffic
 
   var phase = Phase.open
   /// nil once the connection has closed.
@@ -89,8 +95,7 @@ package final class Connection: LoopMember {
     self.loop = loop
     self.peer = peer
     self.peerProcess = peerProcess
-    lastReceived = loop.now
-    lastProgress = loop.now
+    traffic = Traffic(lastReceived: loop.now, lastProgress: loop.now)
     TCPOptions.set(on: descriptor.number, userTimeout: userTimeout)
     if let tls {
       channel = ByteChannel(descriptor, tls.context, server: tls.server)
@@ -101,41 +106,60 @@ package final class Connection: LoopMember {
     if loop.isStopping { finish(.loopStopped) }
   }
 
+  // MARK: Traffic
+
+  package var bytesReceived: UInt64 { traffic.bytesReceived }
+  package var bytesSent: UInt64 { traffic.bytesSent }
+  /// When bytes last arrived; initially, when the connection was made.
+  package var lastReceived: MonotonicTime { traffic.lastReceived }
+  /// When the socket last took output, or when output was queued and none waited. If output waits much longer than
+  /// this, it is stuck.
+  package var lastProgress: MonotonicTime { traffic.lastProgress }
+  /// Whether the queue of output has reached the high watermark and not yet fallen to the low one.
+  package var isAboveHighWatermark: Bool { traffic.isAboveHighWatermark }
+
+  /// How much is read at once, at most 64 KiB.
+  package var readByteCountMax: Int {
+    get { traffic.readByteCountMax }
+    set { traffic.readByteCountMax = newValue }
+  }
+
   // MARK: Output
 
   /// Queues `bytes`; large ones are shared, not copied. A connection that closes or has closed drops them.
   package func send(_ bytes: ByteString) {
-    guard prepareToSend() else { return }
-    if webSocket != nil { wrap([bytes]) } else { output.append(bytes) }
-    noteQueued()
+    guard canSend else { return }
+    if webSocket != nil { return send(wrapping: [bytes]) }
+    noteQueued(bytes.count, waiting: output.append(bytes))
   }
 
   /// Queues `head`, which is copied unless it is large, and after it `tail`, which is shared unless it is small.
   package func send(_ head: ByteString, sharing tail: ByteString) {
-    guard prepareToSend() else { return }
-    if webSocket != nil {
-      wrap([head, tail])
-    } else {
-      output.append(head)
-      output.append(tail)
-    }
-    noteQueued()
+    guard canSend else { return }
+    if webSocket != nil { return send(wrapping: [head, tail]) }
+    output.append(head)
+    noteQueued(head.count + tail.count, waiting: output.append(tail))
   }
 
   /// Queues a copy of `head`, and after it `tail`, which is shared unless it is small.
-  package func send(copying head: RawSpan, sharing tail: ByteString = ByteString()) {
-    guard prepareToSend() else { return }
-    if webSocket != nil {
-      wrap([ByteString(copying: head), tail])
-    } else {
-      output.append(copying: head)
-      output.append(tail)
-    }
-    noteQueued()
+  package func send(copying head: RawSpan, sharing tail: ByteString) {
+    guard canSend else { return }
+    if webSocket != nil { return send(wrapping: [ByteString(copying: head), tail]) }
+    output.append(copying: head)
+    noteQueued(head.byteCount + tail.count, waiting: output.append(tail))
   }
 
-  private func wrap(_ parts: [ByteString]) {
+  /// Queues a copy of `bytes`.
+  package func send(copying bytes: RawSpan) {
+    guard canSend else { return }
+    if webSocket != nil { return send(wrapping: [ByteString(copying: bytes)]) }
+    noteQueued(bytes.byteCount, waiting: output.append(copying: bytes))
+  }
+
+  private func send(wrapping parts: [ByteString]) {
+    let before = output.count
     for bytes in webSocket?.wrap(parts) ?? [] { output.append(bytes) }
+    noteQueued(output.count - before, waiting: output.count)
   }
 
   /// How many bytes wait to be written.
@@ -149,19 +173,20 @@ package final class Connection: LoopMember {
     loop.requireOnLoop()
     self.low = low
     self.high = high
-    if output.count >= high { isAboveHighWatermark = true }
-    if output.count <= low { isAboveHighWatermark = false }
+    if output.count >= high { traffic.isAboveHighWatermark = true }
+    if output.count <= low { traffic.isAboveHighWatermark = false }
   }
 
-  private func prepareToSend() -> Bool {
+  private var canSend: Bool {
     loop.requireOnLoop()
-    guard case .open = phase else { return false }
-    if output.isEmpty { lastProgress = loop.now }
-    return true
+    if case .open = phase { return true }
+    return false
   }
 
-  private func noteQueued() {
-    if output.count >= high { isAboveHighWatermark = true }
+  /// Output was queued: `byteCount` of all bytes that wait now.
+  private func noteQueued(_ byteCount: Int, waiting waitingByteCount: Int) {
+    if byteCount == waitingByteCount { traffic.lastProgress = loop.now }
+    if waitingByteCount >= high { traffic.isAboveHighWatermark = true }
     markDirty()
   }
 
@@ -211,7 +236,7 @@ package final class Connection: LoopMember {
     writeEvent = nil
     channel = nil
     output.removeAll()
-    isAboveHighWatermark = false
+    traffic.isAboveHighWatermark = false
     // The list of closed connections keeps `self` alive.
     loop.announceLater(self)
     loop.leave(memberID)

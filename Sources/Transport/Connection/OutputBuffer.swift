@@ -52,12 +52,17 @@ internal import LogsWire
 
   var isEmpty: Bool { count == 0 }
 
-  mutating func append(_ bytes: ByteString) {
+  /// - Returns: how many bytes wait now.
+  @discardableResult
+  mutating func append(_ bytes: ByteString) -> Int {
     if bytes.count < Self.sharedByteCountMin { append(copying: bytes.span) } else { append(sharing: bytes) }
+    return count
   }
 
-  mutating func append(copying span: RawSpan) {
-    guard span.byteCount > 0 else { return }
+  /// - Returns: how many bytes wait now.
+  @discardableResult
+  mutating func append(copying span: RawSpan) -> Int {
+    guard span.byteCount > 0 else { return count }
     let isAdded = unsafe span.withUnsafeBytes { bytes in
       endsShared ? unsafe addBehindShared(bytes) : unsafe evbuffer_add(pointer, bytes.baseAddress, bytes.count) == 0
     }
@@ -66,6 +71,7 @@ internal import LogsWire
     count += span.byteCount
     copiedByteCount += UInt64(span.byteCount)
     meter?.add(span.byteCount)
+    return count
   }
 
   /// After a shared batch, `evbuffer_add` would make a block twice as large as the previous one, up to 4 KiB, for a
