@@ -25,9 +25,9 @@ import Testing
   /// Sends everything that may be sent; ids count from `id`.
   private func sendAll(_ queue: inout AppendQueue, from id: UInt32 = 1, max: Int = 32) -> [NumberedBatch] {
     var all: [NumberedBatch] = []
-    while let next = queue.next(inFlightCountMax: max, fits: { _ in true }) {
-      queue.sent(next, id: id + UInt32(all.count))
+    queue.send(inFlightCountMax: max) { next in
       all.append(next)
+      return id + UInt32(all.count - 1)
     }
     return all
   }
@@ -59,9 +59,22 @@ import Testing
     var queue = AppendQueue()
     queue.append(batch(100), to: key(web), answer: PendingAppend(stream: web), cost: 1)
     queue.append(batch(10), to: key(db), answer: PendingAppend(stream: db), cost: 1)
-    #expect(queue.next(inFlightCountMax: 32) { $0 < 50 } == nil)
-    #expect(queue.next(inFlightCountMax: 32) { $0 <= 100 }?.key.stream == web)
-    #expect(queue.next(inFlightCountMax: 32) { $0 < 50 }?.key.stream == db)
+    var sent: [StreamName] = []
+    func send(_ byteCount: Int) {
+      var left = byteCount
+      queue.send(inFlightCountMax: 32) { next in
+        guard next.content.byteCount <= left else { return nil }
+        left -= next.content.byteCount
+        sent.append(next.key.stream)
+        return UInt32(sent.count)
+      }
+    }
+    send(50)
+    #expect(sent.isEmpty)
+    send(105)
+    #expect(sent == [web])
+    send(50)
+    #expect(sent == [web, db])
   }
 
   @Test func `after a lost connection all are sent again in order, with the floor at the first unanswered one`() {
@@ -269,10 +282,13 @@ import Testing
             queue.append(batch(), to: key(stream), answer: PendingAppend(stream: stream), cost: 1)
           }
         case 3...5:
-          if let next = queue.next(inFlightCountMax: 4, fits: { _ in true }) {
+          var isFirst = true
+          queue.send(inFlightCountMax: 4) { next in
+            guard isFirst else { return nil }
+            isFirst = false
             id += 1
-            queue.sent(next, id: id)
             flights.append((id, next))
+            return id
           }
         case 6...8:
           guard !flights.isEmpty else { break }
@@ -375,7 +391,7 @@ import Testing
     #expect(refuse(12, refusal(.goingAway)) == "noted")
   }
 
-  private struct PatientAnswer: AppendAnswer {
+  private final class PatientAnswer: AppendAnswer {
     let waitsForPermission = true
     func acknowledged(_ incarnation: Incarnation, _ range: ClosedRange<UInt64>, isDuplicate: Bool) {}
     func refused(_ error: LogError) {}

@@ -41,7 +41,7 @@ import Testing
   // MARK: In the queue
 
   /// An answer that waits for rights.
-  private struct Waiting: AppendAnswer {
+  private final class Waiting: AppendAnswer {
     let waitsForPermission = true
     func acknowledged(_ incarnation: Incarnation, _ range: ClosedRange<UInt64>, isDuplicate: Bool) {}
     func refused(_ error: LogError) {}
@@ -66,9 +66,9 @@ import Testing
   /// Sends what may be sent; ids count from `id`.
   private func sendAll(_ queue: inout AppendQueue, from id: UInt32) -> [UInt64] {
     var numbers: [UInt64] = []
-    while let next = queue.next(inFlightCountMax: 32, fits: { _ in true }) {
-      queue.sent(next, id: id + UInt32(numbers.count))
+    queue.send(inFlightCountMax: 32) { next in
       numbers.append(next.number)
+      return id + UInt32(numbers.count - 1)
     }
     return numbers
   }

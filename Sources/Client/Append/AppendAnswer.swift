@@ -1,5 +1,5 @@
 /// Receives the outcome of a batch: exactly one of `acknowledged`, `refused` and `failed` is called, once.
-protocol AppendAnswer: Sendable {
+protocol AppendAnswer: AnyObject, Sendable {
   /// Whether it goes on waiting when the server refuses it for a reason that an operator can mend.
   var waitsForPermission: Bool { get }
   /// The server refuses it for such a reason; it is sent again now and then. May be called several times.

@@ -14,6 +14,8 @@ final class AppendLane {
     case batch(ByteString, entryCount: Int)
     case completion(text: String)
 
+    init(_ batch: Batch) { self = .batch(batch.bytes, entryCount: Int(batch.header.count)) }
+
     /// Its cost in credit of the connection.
     var byteCount: Int {
       switch self {
@@ -25,7 +27,7 @@ final class AppendLane {
 
   private struct Recovery {
     /// Nothing is sent before this moment.
-    var readyAt: MonotonicTime
+    let readyAt: MonotonicTime
     /// Whether a batch was held back.
     var isHeld = false
   }
@@ -55,31 +57,35 @@ final class AppendLane {
   init(_ key: AppendQueue.Key) { self.key = key }
 
   var isEmpty: Bool { batches.isEmpty }
-  /// Whether it sends what comes as a new one would.
-  var isAsNew: Bool { isEmpty && inFlightCount == 0 && recovery == nil && attempt == 0 && heldCount == 0 }
+  /// Whether it sends what comes as a new one would, once it is empty.
+  var isAsNew: Bool { inFlightCount == 0 && recovery == nil && attempt == 0 && heldCount == 0 }
   var isRecovering: Bool { recovery != nil }
 
   func append(_ batch: NumberedBatch) { batches.append(batch) }
 
-  /// The next batch to send, if one may be sent.
+  /// The next batch as it is sent, with its floor, if one may be sent.
   func next(inFlightCountMax: Int) -> NumberedBatch? {
+    // Each access to what an object stores is checked at run time.
+    let batches = batches
     guard recovery == nil, nextOffset < batches.count, inFlightCount < (heldCount > 0 ? 1 : inFlightCountMax)
     else { return nil }
-    let batch = batches[nextOffset]
-    // After a number that was given up, a batch can be stored only once it is the first: then its floor is its own
-    // number.
-    if nextOffset > 0, batches[nextOffset - 1].number + 1 != batch.number { return nil }
+    var batch = batches[nextOffset]
+    if nextOffset > 0 {
+      // After a number that was given up, a batch can be stored only once it is the first: then its floor is its own
+      // number.
+      if batches[nextOffset - 1].number + 1 != batch.number { return nil }
+      batch.send(floor: batches[0].number)
+    } else {
+      batch.send(floor: batch.number)
+    }
     return batch
   }
 
-  /// The next batch is sent.
-  ///
-  /// - Returns: the batch, with its floor.
-  func send() -> NumberedBatch {
-    batches[nextOffset].send(floor: batches[0].number)
+  /// The batch that `next` returned is sent.
+  func sent(_ batch: NumberedBatch) {
+    batches[nextOffset] = batch
     nextOffset += 1
     inFlightCount += 1
-    return batches[nextOffset - 1]
   }
 
   /// A batch is durable.
@@ -99,9 +105,9 @@ final class AppendLane {
   private func settle(_ number: UInt64) -> NumberedBatch? {
     heldCount = 0
     inFlightCount -= 1
-    guard let offset = offset(of: number) else { return nil }
+    guard let (offset, batch) = batches.remove(number) else { return nil }
     if offset < nextOffset { nextOffset -= 1 }
-    return batches.remove(at: offset)
+    return batch
   }
 
   /// A batch was refused for now.
@@ -117,7 +123,7 @@ final class AppendLane {
     if recovery != nil, refusal.code == .outOfOrder { return false }
     let readyAt = now + delay(attempt)
     if let recovery {
-      self.recovery?.readyAt = max(recovery.readyAt, readyAt)
+      self.recovery = Recovery(readyAt: max(recovery.readyAt, readyAt), isHeld: recovery.isHeld)
       return false
     }
     attempt += 1
@@ -169,11 +175,20 @@ final class AppendLane {
   /// The batch of that number, if it has no answer yet.
   func batch(_ number: UInt64) -> NumberedBatch? { offset(of: number).map { batches[$0] } }
 
-  private func offset(of number: UInt64) -> Int? {
-    for offset in 0..<batches.count {
-      if batches[offset].number == number { return offset }
-      if batches[offset].number > number { return nil }
+  private func offset(of number: UInt64) -> Int? { batches.offset(of: number) }
+}
+
+extension Deque<NumberedBatch> {
+  fileprivate func offset(of number: UInt64) -> Int? {
+    for offset in 0..<count {
+      if self[offset].number == number { return offset }
+      if self[offset].number > number { return nil }
     }
     return nil
+  }
+
+  fileprivate mutating func remove(_ number: UInt64) -> (offset: Int, batch: NumberedBatch)? {
+    guard let offset = offset(of: number) else { return nil }
+    return (offset, remove(at: offset))
   }
 }

@@ -34,8 +34,8 @@ struct AppendQueue {
 
   var isEmpty: Bool { lanes.count == (spare == nil ? 0 : 1) }
   var inFlightCount: Int { inFlight.count }
-  /// Whether there may be something to send, now or after a wait.
-  var mayHaveWork: Bool { !turns.isEmpty || !recovering.isEmpty }
+  /// Whether there may be something to send now, and whether there may be after a wait.
+  var work: (hasTurns: Bool, hasRecovering: Bool) { (!turns.isEmpty, !recovering.isEmpty) }
   /// Whether something was refused for now and is not accepted yet.
   var hasPostponed: Bool { postponedCount > 0 }
 
@@ -81,33 +81,24 @@ struct AppendQueue {
     min(Int(welcome.producerBatchCountMax), Limits.producerBatchCountMax)
   }
 
-  /// The next batch to send; the caller must send it and then call `sent`.
+  /// Sends batches, lane by lane, until there are no more or one has to wait for credit.
   ///
   /// - Parameters:
   ///   - inFlightCountMax: for one stream.
-  ///   - fits: whether the connection has credit for that many bytes.
-  mutating func next(inFlightCountMax: Int, fits: (Int) -> Bool) -> NumberedBatch? {
+  ///   - send: sends one and returns the id of the request; nil if the connection has no credit for it now.
+  mutating func send(inFlightCountMax: Int, _ send: (NumberedBatch) -> UInt32?) {
     while let lane = turns.first {
-      guard let next = lane.next(inFlightCountMax: inFlightCountMax) else {
+      guard let batch = lane.next(inFlightCountMax: inFlightCountMax) else {
         _ = turns.removeFirst()
         lane.isInTurns = false
         continue
       }
-      guard fits(next.content.byteCount) else { return nil }
-      let batch = lane.send()
-      _ = turns.removeFirst()
-      turns.append(lane)
-      return batch
+      guard let id = send(batch) else { return }
+      lane.sent(batch)
+      inFlight[id] = Flight(lane: lane, number: batch.number)
+      // The others first.
+      if turns.count > 1 { turns.append(turns.removeFirst()) }
     }
-    return nil
-  }
-
-  /// The batch was sent as the request `id`.
-  mutating func sent(_ batch: NumberedBatch, id: UInt32) {
-    guard let lane = turns.last, lane.key == batch.key else {
-      preconditionFailure("what was sent is what was taken last")
-    }
-    inFlight[id] = Flight(lane: lane, number: batch.number)
   }
 
   /// Whether `id` is an append in flight.

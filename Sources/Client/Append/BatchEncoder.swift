@@ -14,6 +14,13 @@ final class BatchEncoder: @unchecked Sendable {
   /// - Parameter truncatedCount: increased by the number of entries that were cut.
   /// - Throws: `LogError` with `invalidEntry`; the encoder then holds entries and must not be used again.
   func next(_ entries: [LogEntry], from index: inout Int, truncatedCount: inout UInt64) throws(LogError) -> Batch {
+    try Self.next(entries, from: &index, truncatedCount: &truncatedCount, with: &builder, compressor)
+  }
+
+  private static func next(
+    _ entries: [LogEntry], from index: inout Int, truncatedCount: inout UInt64, with builder: inout BatchBuilder,
+    _ compressor: borrowing Compressor
+  ) throws(LogError) -> Batch {
     do throws(InvalidEntry) { try builder.append(entries, from: &index) } catch {
       throw LogError(
         .invalidEntry, "entry \(index) cannot be appended: \(error); none of the entries from there on were",

@@ -1,19 +1,23 @@
 internal import LogsWire
 
 extension ClientSession {
-  /// Sends a batch of the queue.
+  /// Sends a batch of the queue; nil if the credit does not allow it now.
   ///
-  /// - Precondition: `canAppend`.
-  mutating func append(_ batch: NumberedBatch) -> (id: UInt32, frame: OutgoingFrame) {
+  /// - Parameter head: gets the frame but for the batch; must be empty.
+  /// - Returns: the id, and the batch.
+  mutating func append(_ batch: NumberedBatch, head: inout ByteWriter) -> (id: UInt32, tail: ByteString)? {
+    guard canAppend(byteCount: batch.byteCount) else { return nil }
     let (producer, stream) = (batch.key.producer, batch.key.stream)
     switch batch.content {
     case .batch(let bytes, let entryCount):
       let append = Append(
         producer: producer, number: batch.number, floor: batch.floor, stream: stream, batch: bytes)
-      return self.append(append, entryCount: entryCount)
+      return (self.append(append, entryCount: entryCount, head: &head), bytes)
     case .completion(let text):
-      return complete(
+      let (id, frame) = complete(
         Complete(producer: producer, number: batch.number, floor: batch.floor, stream: stream, text: text))
+      head.append(frame.head)
+      return (id, frame.batches)
     }
   }
 }

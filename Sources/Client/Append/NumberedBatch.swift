@@ -7,12 +7,14 @@ struct NumberedBatch: Sendable {
   private final class Body: Sendable {
     let key: AppendQueue.Key
     let content: AppendLane.Content
+    let byteCount: Int
     let answer: any AppendAnswer
     let cost: Int
 
     init(key: AppendQueue.Key, content: AppendLane.Content, answer: any AppendAnswer, cost: Int) {
       self.key = key
       self.content = content
+      byteCount = content.byteCount
       self.answer = answer
       self.cost = cost
     }
@@ -36,6 +38,8 @@ struct NumberedBatch: Sendable {
 
   var key: AppendQueue.Key { body.key }
   var content: AppendLane.Content { body.content }
+  /// Its cost in credit of the connection.
+  var byteCount: Int { body.byteCount }
   var answer: any AppendAnswer { body.answer }
   /// What it took from the budget.
   var cost: Int { body.cost }

@@ -33,16 +33,19 @@ extension ClientCore {
 
   /// Sends what the credit allows, and requests what is due.
   func sendWaiting() {
-    guard case .open(let link) = phase else { return }
-    // After most answers there is nothing to do.
-    guard appends.mayHaveWork || subscriptions.mayHaveWork || waitTimer != nil else { return }
+    // After most answers there is nothing to do, and with a new batch nothing but to send it.
+    let work = appends.work
+    let isWaiting = work.hasRecovering || waitTimer != nil || subscriptions.mayHaveWork
+    guard work.hasTurns || isWaiting, case .open(let link) = phase else { return }
+    if isWaiting { resumeWaiting() }
+    appends.send(inFlightCountMax: link.inFlightCountMax) { link.append($0) }
+  }
+
+  /// Continues what was refused for now and may be sent again.
+  private func resumeWaiting() {
     var readyAt = appends.resume(now: loop.now)
     if let time = subscriptions.resume(now: loop.now) { readyAt = min(readyAt ?? time, time) }
     carryOutFollows()
-    let inFlightCountMax = link.inFlightCountMax
-    while let next = appends.next(inFlightCountMax: inFlightCountMax, fits: { link.canAppend(byteCount: $0) }) {
-      appends.sent(next, id: link.append(next))
-    }
     wait(until: readyAt)
   }
 

@@ -33,9 +33,7 @@ extension ClientCore {
     case .success(let connection):
       hasToken = !token.isEmpty
       renewal = TokenRenewal(token)
-      linkNumberLast += 1
-      phase = .handshake(
-        Link(number: linkNumberLast, connection: connection, core: self, configuration: configuration, token: token))
+      phase = .handshake(Link(connection: connection, core: self, configuration: configuration, token: token))
     case .failure(let error): lose(LogError(connecting: error))
     }
   }
@@ -63,8 +61,8 @@ extension ClientCore {
   }
 
   /// The link has ended by itself, in whatever phase.
-  func linkClosed(_ error: LogError, link number: UInt64) {
-    guard link?.number == number else { return }
+  func linkClosed(_ error: LogError, _ link: Link) {
+    guard isCurrent(link) else { return }
     if case .draining(_, let reason) = phase { return lose(reason) }
     lose(error)
   }
@@ -122,13 +120,25 @@ extension ClientCore {
 // MARK: - Events of the link
 
 extension ClientCore {
-  func happened(_ events: [ClientSession.Event], onLink number: UInt64) {
+  func happened(_ events: [ClientSession.Event], on link: Link) {
     for event in events {
-      guard let link, link.number == number else { return }
+      guard isCurrent(link) else { return }
       happened(event, link)
       carryOutFollows()
     }
-    guard link?.number == number else { return }
+    settled(link)
+  }
+
+  /// One append is durable, and nothing else has happened.
+  func acknowledged(_ id: UInt32, _ stored: ClientSession.Stored, on link: Link) {
+    guard isCurrent(link) else { return }
+    acknowledged(id, stored)
+    settled(link)
+  }
+
+  /// Does what the events of a link allow, all of which have been handled.
+  private func settled(_ link: Link) {
+    guard isCurrent(link) else { return }
     endRefusing()
     sendWaiting()
     makeWaitingRequests()

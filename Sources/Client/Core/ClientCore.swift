@@ -49,7 +49,6 @@ actor ClientCore {
   let random: (UInt64) -> UInt64
 
   var phase = Phase.idle
-  var linkNumberLast: UInt64 = 0
   /// The name of the server of the last open connection.
   var serverName = ""
   /// Whether the server has refused an append for now, until everything that it refused is accepted or given up.
@@ -112,6 +111,15 @@ actor ClientCore {
     case .handshake(let link), .open(let link), .draining(let link, _), .suspending(let link), .closing(let link):
       link
     case .idle, .asking, .connecting, .waiting, .suspended, .closed: nil
+    }
+  }
+
+  /// Whether that is the connection, and not an earlier one.
+  func isCurrent(_ link: Link) -> Bool {
+    switch phase {
+    case .handshake(let own), .open(let own), .draining(let own, _), .suspending(let own), .closing(let own):
+      own === link
+    case .idle, .asking, .connecting, .waiting, .suspended, .closed: false
     }
   }
 

@@ -3,13 +3,14 @@ internal import LogsWire
 
 /// One connection and the session on it. Bound to the loop's thread.
 ///
-/// It reports events to the core with its number, so that late events of an abandoned link are not taken for events of
-/// the next one.
+/// It reports events to the core together with itself, so that late events of an abandoned link are not taken for
+/// events of the next one.
 final class Link: ConnectionHandler {
-  let number: UInt64
   private let connection: Connection
   private let core: ClientCore
   private var session: ClientSession
+  /// The head of the append that is being sent; keeps its memory.
+  private var head = ByteWriter(capacity: 128)
   private var ticks: LoopTimer?
   private(set) var tickInterval = Duration.zero
   /// How many batches of one lane may be in flight, once the server has said so.
@@ -21,9 +22,8 @@ final class Link: ConnectionHandler {
 
   /// Sends HELLO.
   init(
-    number: UInt64, connection: Connection, core: ClientCore, configuration: LogClientConfiguration, token: String
+    connection: Connection, core: ClientCore, configuration: LogClientConfiguration, token: String
   ) {
-    self.number = number
     self.connection = connection
     self.core = core
     let milliseconds = UInt64(max(configuration.connectTimeout.nanoseconds / 1_000_000, 1))
@@ -38,22 +38,32 @@ final class Link: ConnectionHandler {
   private func tick(every milliseconds: UInt64) {
     ticks?.cancel()
     tickInterval = Duration.milliseconds(Int64(clamping: milliseconds)) / Self.ticksPerHeartbeat
-    ticks = connection.loop.every(tickInterval) { [weak self] in
-      guard let self, !isOver else { return }
-      pass(session.tick(now: connection.loop.now))
+    // The timer is cancelled at the end, and then releases it. A weak reference would slow down all others.
+    ticks = connection.loop.every(tickInterval) {
+      guard !self.isOver else { return }
+      self.pass(self.session.tick(now: self.connection.loop.now))
     }
   }
 
   // MARK: Calls of the core
 
-  /// Whether the credit allows one more batch of that size.
-  func canAppend(byteCount: Int) -> Bool { session.canAppend(byteCount: byteCount) }
+  /// Sends a batch; nil if the credit does not allow it now.
+  func append(_ batch: NumberedBatch) -> UInt32? { append(batch, head: &head) }
 
-  func append(_ batch: NumberedBatch) -> UInt32 {
-    let (id, frame) = session.append(batch)
-    send(frame)
+  private func append(_ batch: NumberedBatch, head: inout ByteWriter) -> UInt32? {
+    head.removeAll()
+    guard let (id, tail) = session.append(batch, head: &head) else { return nil }
+    if tail.count < Self.sharedByteCountMin {
+      head.append(tail)
+      connection.send(copying: head.span)
+    } else {
+      connection.send(copying: head.span, sharing: tail)
+    }
     return id
   }
+
+  /// Below this size a batch is copied anyway, and goes out with its head in one piece.
+  private static let sharedByteCountMin = 1024
 
   func follow(_ follow: Follow) -> UInt32 {
     let (id, frame) = session.follow(follow)
@@ -128,7 +138,11 @@ final class Link: ConnectionHandler {
 
   func received(_ bytes: RawSpan, on connection: Connection) {
     guard !isOver else { return }
-    pass(session.receive(bytes, now: connection.loop.now))
+    let now = connection.loop.now
+    if let (id, stored) = session.receiveAck(bytes, now: now) {
+      return core.onLoop((id, stored, self)) { core, ack in core.acknowledged(ack.0, ack.1, on: ack.2) }
+    }
+    pass(session.receive(bytes, now: now))
   }
 
   private func pass(_ events: [ClientSession.Event]) {
@@ -140,8 +154,7 @@ final class Link: ConnectionHandler {
         tick(every: session.heartbeatMilliseconds)
       }
     }
-    let number = number
-    core.assumeIsolated { core in core.happened(events, onLink: number) }
+    core.onLoop((events, self)) { core, happened in core.happened(happened.0, on: happened.1) }
   }
 
   func inputEnded(on connection: Connection) { connection.close() }
@@ -149,7 +162,7 @@ final class Link: ConnectionHandler {
   func closed(_ connection: Connection, reason: CloseReason) {
     guard !isOver else { return }
     end()
-    let (number, peer) = (number, connection.peer)
-    core.assumeIsolated { core in core.linkClosed(LogError(reason, server: peer), link: number) }
+    let error = LogError(reason, server: connection.peer)
+    core.onLoop((error, self)) { core, closed in core.linkClosed(closed.0, closed.1) }
   }
 }

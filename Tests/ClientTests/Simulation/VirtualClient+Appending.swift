@@ -30,11 +30,7 @@ extension VirtualClient {
     if let time = subscriptions.resume(now: simulation.now) { readyAt = min(readyAt ?? time, time) }
     carryOutFollows()
     let inFlightCountMax = AppendQueue.inFlightCountMax(welcome) * (defect == .exceedsLimits ? 2 : 1)
-    while let next = appends.next(
-      inFlightCountMax: inFlightCountMax, fits: { session.canAppend(byteCount: $0) })
-    {
-      appends.sent(next, id: send(next, welcome))
-    }
+    appends.send(inFlightCountMax: inFlightCountMax) { send($0, welcome) }
     waitCount += 1
     let count = waitCount
     guard let readyAt else { return }
@@ -43,15 +39,16 @@ extension VirtualClient {
     }
   }
 
-  private func send(_ next: NumberedBatch, _ welcome: Welcome) -> UInt32 {
+  private func send(_ next: NumberedBatch, _ welcome: Welcome) -> UInt32? {
     let shift = defect == .renumbersAfterReconnect ? UInt64(reconnectCount) * 1000 : 0
     var batch = next
     batch.number += shift
     batch.floor = defect == .raisesFloorEarly ? batch.number : batch.floor + shift
-    let (id, frame) = session.append(batch)
+    var head = ByteWriter()
+    guard let (id, tail) = session.append(batch, head: &head) else { return nil }
     flights[id] = Flight(key: batch.key, byteCount: batch.content.byteCount)
     checkLimits(batch.key, welcome)
-    send(frame)
+    send(OutgoingFrame(head: head.finish(), batches: tail))
     return id
   }
 
