@@ -82,7 +82,12 @@ extension LogClient {
   ///
   /// The same as awaiting the receipt of `submit`.
   public func append(_ entries: [LogEntry], to stream: StreamName) async throws(LogError) -> AppendReceipt {
-    try await submit(entries, to: stream).receipt
+    // Mostly nothing has to be awaited but the receipt.
+    switch try beginSubmit(entries, to: stream) {
+    case .queued(let pending): return try await pending.untilAnswered()
+    case .waits(let encoded): return try await submit(encoded, to: stream).receipt
+    case .large: return try await submit(encodeElsewhere(entries), to: stream).receipt
+    }
   }
 
   /// Queues entries for a stream and returns without waiting for their acknowledgement, unless the queue is full.
@@ -94,10 +99,38 @@ extension LogClient {
   /// - Complexity: one copy and the compression. Many or large entries are encoded off the caller's actor; for few and
   ///   small ones, switching threads would cost more than encoding.
   public func submit(_ entries: [LogEntry], to stream: StreamName) async throws(LogError) -> PendingAppend {
+    switch try beginSubmit(entries, to: stream) {
+    case .queued(let pending): return pending
+    case .waits(let encoded): return try await submit(encoded, to: stream)
+    case .large: return try await submit(encodeElsewhere(entries), to: stream)
+    }
+  }
+
+  /// What a submission came to at once.
+  private enum Begun {
+    case queued(PendingAppend)
+    /// There is no room in the budget for all of it.
+    case waits(Encoded)
+    /// It is to be encoded elsewhere.
+    case large
+  }
+
+  private func beginSubmit(_ entries: [LogEntry], to stream: StreamName) throws(LogError) -> Begun {
     guard !entries.isEmpty else { throw LogError(.invalidRequest, "there is nothing to append: no entries") }
-    let isSmall =
-      entries.count <= Self.smallEntryCountMax && entries.reduce(0) { $0 + $1.message.count } <= Self.smallByteCountMax
-    return try await submit(isSmall ? encode(entries) : encodeElsewhere(entries), to: stream)
+    guard Self.isSmall(entries) else { return .large }
+    let encoded = try encode(entries)
+    let cost = Self.cost(encoded.first)
+    guard encoded.after.isEmpty, budget.takeAtOnce(cost) else { return .waits(encoded) }
+    let pending = encoded.pending(stream)
+    handOver(encoded.first, to: stream, answer: pending, cost: cost)
+    return .queued(pending)
+  }
+
+  private static func isSmall(_ entries: [LogEntry]) -> Bool {
+    guard entries.count <= smallEntryCountMax else { return false }
+    var byteCount = 0
+    for index in entries.indices { byteCount += entries[index].message.count }
+    return byteCount <= smallByteCountMax
   }
 
   /// These take at most about 20 us to encode.
@@ -107,22 +140,31 @@ extension LogClient {
   @concurrent
   private func encodeElsewhere(_ entries: [LogEntry]) async throws(LogError) -> Encoded { try encode(entries) }
 
-  /// Batches that are ready to be sent.
+  /// Batches that are ready to be sent, mostly one.
   private struct Encoded: Sendable {
-    var contents: [AppendLane.Content] = []
+    let first: AppendLane.Content
+    var after: [AppendLane.Content] = []
     /// Entries in them that were cut.
     var truncatedCount: UInt64 = 0
+
+    func pending(_ stream: StreamName) -> PendingAppend {
+      let pending = PendingAppend(stream: stream, batchCount: 1 + after.count)
+      if truncatedCount > 0 { pending.truncated(truncatedCount) }
+      return pending
+    }
   }
 
   private func encode(_ entries: [LogEntry]) throws(LogError) -> Encoded {
-    var encoded = Encoded()
     // An encoder that has thrown is not reused.
     let encoder = encoders.take()
-    var index = 0
+    var (index, truncatedCount): (Int, UInt64) = (0, 0)
+    let first = try encoder.next(entries, from: &index, truncatedCount: &truncatedCount)
+    var encoded = Encoded(first: AppendLane.Content(first))
     while index < entries.count {
-      let batch = try encoder.next(entries, from: &index, truncatedCount: &encoded.truncatedCount)
-      encoded.contents.append(.batch(batch.bytes, entryCount: Int(batch.header.count)))
+      let batch = try encoder.next(entries, from: &index, truncatedCount: &truncatedCount)
+      encoded.after.append(AppendLane.Content(batch))
     }
+    encoded.truncatedCount = truncatedCount
     encoders.giveBack(encoder)
     return encoded
   }
@@ -136,7 +178,7 @@ extension LogClient {
   /// - Throws: as `append`.
   public func complete(_ stream: StreamName, text: String = "") async throws(LogError) -> AppendReceipt {
     try Self.check(completionText: text)
-    return try await submit(Encoded(contents: [.completion(text: text)]), to: stream).receipt
+    return try await submit(Encoded(first: .completion(text: text)), to: stream).receipt
   }
 
   static func check(completionText text: String) throws(LogError) {
@@ -168,25 +210,31 @@ extension LogClient {
   }
 
   private func submit(_ encoded: Encoded, to stream: StreamName) async throws(LogError) -> PendingAppend {
-    let pending = PendingAppend(stream: stream)
-    if encoded.truncatedCount > 0 { pending.truncated(encoded.truncatedCount) }
-    for (index, content) in encoded.contents.enumerated() {
-      let cost = content.byteCount + Self.batchOverheadByteCount
-      if !budget.takeAtOnce(cost) {
-        do { try await budget.take(cost) } catch { throw error.afterSending(index > 0) }
-      }
-      pending.open()
-      handOver(content, to: stream, answer: pending, cost: cost)
+    let pending = encoded.pending(stream)
+    try await queue(encoded.first, to: stream, pending)
+    for content in encoded.after {
+      do { try await queue(content, to: stream, pending) } catch { throw error.afterSending(true) }
     }
-    pending.seal()
     return pending
   }
+
+  private func queue(
+    _ content: AppendLane.Content, to stream: StreamName, _ pending: PendingAppend
+  ) async throws(LogError) {
+    let cost = Self.cost(content)
+    try await budget.take(cost)
+    handOver(content, to: stream, answer: pending, cost: cost)
+  }
+
+  private static func cost(_ content: AppendLane.Content) -> Int { content.byteCount + batchOverheadByteCount }
 
   private func handOver(_ content: AppendLane.Content, to stream: StreamName, answer: PendingAppend, cost: Int) {
     let core = core
     // A task on the loop's thread is one of the jobs that run there in turn, after all that it handed over before.
     if loop.isOnLoop {
-      core.assumeIsolated { $0.append(content, to: stream, answer: answer, cost: cost) }
+      core.onLoop((content, stream, answer, cost)) { core, append in
+        core.append(append.0, to: append.1, answer: append.2, cost: append.3)
+      }
     } else {
       loop.execute { core.assumeIsolated { $0.append(content, to: stream, answer: answer, cost: cost) } }
     }

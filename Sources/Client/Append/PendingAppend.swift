@@ -4,45 +4,63 @@ internal import Synchronization
 ///
 /// Releasing it changes nothing: the entries are sent anyway.
 public final class PendingAppend: AppendAnswer {
-  private typealias Waiter = CheckedContinuation<Result<AppendReceipt, LogError>, Never>
-  private typealias AcceptanceWaiter = CheckedContinuation<LogError?, Never>
+  private typealias AcceptanceWaiter = AnswerWaiter<LogError?>
 
-  /// Both counts have one more while the call still adds batches.
+  private struct ReceiptWaiter {
+    let id: UInt64
+    /// Gets whether there is an outcome; otherwise its task was cancelled.
+    let answer: AnswerWaiter<Bool>
+  }
+
+  /// Of a producer, both counts have one more while the call still adds batches.
   private struct State {
     /// Batches that are not in the backlog of a producer yet. Unused for a client.
     var unacceptedCount = 1
     var rejection: LogError?
     var acceptanceWaiter: AcceptanceWaiter?
     /// Batches without an answer.
-    var openCount = 1
-    var incarnation = Incarnation.any
-    var ranges: [ClosedRange<UInt64>] = []
-    var isDuplicate = false
-    var truncatedCount: UInt64 = 0
+    var openCount: Int
+    /// For the batches so far.
+    var receipt: AppendReceipt
     var error: LogError?
-    /// In the order in which they came; mostly one.
-    var waiters: [(id: UInt64, waiter: Waiter)] = []
+    /// In the order in which they came; mostly one, which has a place of its own.
+    var waiterFirst: ReceiptWaiter?
+    var waitersAfter: [ReceiptWaiter] = []
     var waiterIDLast: UInt64 = 0
 
-    /// Nil while batches have no answer.
-    func outcome(_ stream: StreamName) -> Result<AppendReceipt, LogError>? {
-      guard openCount == 0 else { return nil }
-      if let error { return .failure(error.afterSending(error.mayHaveTakenEffect || !ranges.isEmpty)) }
-      return .success(
-        AppendReceipt(
-          stream: stream, incarnation: incarnation, ranges: ranges, isDuplicate: isDuplicate,
-          truncatedCount: truncatedCount))
+    mutating func add(_ waiter: ReceiptWaiter) {
+      if waiterFirst == nil { waiterFirst = waiter } else { waitersAfter.append(waiter) }
+    }
+
+    mutating func remove(_ id: UInt64) -> ReceiptWaiter? {
+      if let first = waiterFirst, first.id == id {
+        waiterFirst = waitersAfter.isEmpty ? nil : waitersAfter.removeFirst()
+        return first
+      }
+      guard let index = waitersAfter.firstIndex(where: { $0.id == id }) else { return nil }
+      return waitersAfter.remove(at: index)
     }
   }
 
   let stream: StreamName
   /// Whether the receipt can be awaited. If not, a producer keeps nothing of it once its batches are accepted.
   let wantsReceipt: Bool
-  private let state = Mutex(State())
+  private let state: Mutex<State>
 
-  init(stream: StreamName, wantsReceipt: Bool = true) {
+  /// Of a producer, which adds batches with `open`, and then calls `seal`.
+  convenience init(stream: StreamName, wantsReceipt: Bool = true) {
+    self.init(stream: stream, wantsReceipt: wantsReceipt, batchCount: 1)
+  }
+
+  /// Of a client, which knows how many batches there are.
+  convenience init(stream: StreamName, batchCount: Int) {
+    self.init(stream: stream, wantsReceipt: true, batchCount: batchCount)
+  }
+
+  private init(stream: StreamName, wantsReceipt: Bool, batchCount: Int) {
     self.stream = stream
     self.wantsReceipt = wantsReceipt
+    state = Mutex(State(openCount: batchCount, receipt: AppendReceipt(stream: stream)))
   }
 
   /// The receipt, once all entries are durable.
@@ -51,43 +69,55 @@ public final class PendingAppend: AppendAnswer {
   /// - Throws: `LogError`: `refused` with the server's code, `closed`, `gaveUp`, `cancelled`; `mayHaveTakenEffect`
   ///   says whether some of the entries may be stored.
   public var receipt: AppendReceipt {
-    get async throws(LogError) {
-      let id = state.withLock { state in
-        state.waiterIDLast += 1
-        return state.waiterIDLast
-      }
-      let result = await withTaskCancellationHandler {
-        await withCheckedContinuation { (waiter: Waiter) in add(waiter, id) }
-      } onCancel: {
-        cancel(id)
-      }
-      return try result.get()
-    }
+    get async throws(LogError) { try await untilAnswered() }
   }
 
-  private func add(_ waiter: Waiter, _ id: UInt64) {
-    let result = state.withLock { state -> Result<AppendReceipt, LogError>? in
-      if let result = state.outcome(stream) { return result }
+  /// The receipt.
+  ///
+  /// - Parameter isolation: the caller's, which the inner closure takes over by naming it. Otherwise a caller on an
+  ///   actor would leave its executor here and come back.
+  func untilAnswered(isolation: isolated (any Actor)? = #isolation) async throws(LogError) -> AppendReceipt {
+    let id = state.withLock { state in
+      state.waiterIDLast += 1
+      return state.waiterIDLast
+    }
+    let hasOutcome = await withTaskCancellationHandler {
+      _ = isolation
+      return await AnswerWaiter.wait { add(ReceiptWaiter(id: id, answer: $0)) }
+    } onCancel: {
+      cancel(id)
+    }
+    guard hasOutcome else { throw .cancelled("waiting for the acknowledgement", mayHaveTakenEffect: true) }
+    return try outcome()
+  }
+
+  /// Once all batches have an answer.
+  private func outcome() throws(LogError) -> AppendReceipt {
+    let (receipt, error) = state.withLock { ($0.receipt, $0.error) }
+    if let error { throw error.afterSending(error.mayHaveTakenEffect || !receipt.isEmpty) }
+    return receipt
+  }
+
+  private func add(_ waiter: ReceiptWaiter) {
+    let hasOutcome = state.withLock { state -> Bool? in
+      if state.openCount == 0 { return true }
       // The handler may have run already. This is checked under the lock: if it runs later, it finds the waiter.
-      if Task.isCancelled { return .failure(.cancelled("waiting for the acknowledgement", mayHaveTakenEffect: true)) }
-      state.waiters.append((id, waiter))
+      if Task.isCancelled { return false }
+      state.add(waiter)
       return nil
     }
-    if let result { waiter.resume(returning: result) }
+    if let hasOutcome { waiter.answer.resume(returning: hasOutcome) }
   }
 
   private func cancel(_ id: UInt64) {
-    let waiter = state.withLock { state -> Waiter? in
-      guard let index = state.waiters.firstIndex(where: { $0.id == id }) else { return nil }
-      return state.waiters.remove(at: index).waiter
-    }
-    waiter?.resume(returning: .failure(.cancelled("waiting for the acknowledgement", mayHaveTakenEffect: true)))
+    let waiter = state.withLock { $0.remove(id) }
+    waiter?.answer.resume(returning: false)
   }
 
   // MARK: What the client reports
 
   /// Entries of it were cut.
-  func truncated(_ count: UInt64) { state.withLock { $0.truncatedCount += count } }
+  func truncated(_ count: UInt64) { state.withLock { $0.receipt.truncatedCount += count } }
 
   /// One more batch belongs to it.
   func open() {
@@ -100,13 +130,9 @@ public final class PendingAppend: AppendAnswer {
   /// A batch is durable.
   func acknowledged(_ incarnation: Incarnation, _ range: ClosedRange<UInt64>, isDuplicate: Bool) {
     settle { state in
-      state.incarnation = incarnation
-      state.isDuplicate = state.isDuplicate || isDuplicate
-      if let last = state.ranges.last, last.upperBound + 1 == range.lowerBound {
-        state.ranges[state.ranges.count - 1] = last.lowerBound...range.upperBound
-      } else {
-        state.ranges.append(range)
-      }
+      state.receipt.incarnation = incarnation
+      state.receipt.isDuplicate = state.receipt.isDuplicate || isDuplicate
+      state.receipt.append(range)
     }
   }
 
@@ -130,16 +156,16 @@ public final class PendingAppend: AppendAnswer {
   }
 
   private func settle(_ change: (inout State) -> Void) {
-    var waiters: [(id: UInt64, waiter: Waiter)] = []
-    let result = state.withLock { state -> Result<AppendReceipt, LogError>? in
+    var (first, after): (ReceiptWaiter?, [ReceiptWaiter]) = (nil, [])
+    state.withLock { state in
       change(&state)
       state.openCount -= 1
-      guard state.openCount == 0, !state.waiters.isEmpty else { return nil }
-      swap(&waiters, &state.waiters)
-      return state.outcome(stream)
+      guard state.openCount == 0 else { return }
+      swap(&first, &state.waiterFirst)
+      swap(&after, &state.waitersAfter)
     }
-    guard let result else { return }
-    for (_, waiter) in waiters { waiter.resume(returning: result) }
+    first?.answer.resume(returning: true)
+    for waiter in after { waiter.answer.resume(returning: true) }
   }
 }
 
@@ -151,7 +177,7 @@ extension PendingAppend {
   /// Cancelling the task ends the wait; the entries stay handed over.
   func waitUntilAccepted() async throws(LogError) {
     let error = await withTaskCancellationHandler {
-      await withCheckedContinuation { (waiter: AcceptanceWaiter) in add(waiter) }
+      await AcceptanceWaiter.wait { add($0) }
     } onCancel: {
       cancelAcceptance()
     }

@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// Bounds the bytes of batches that wait to be acknowledged. Callers that want to add more wait in order for room.
 final class SendBudget: Sendable {
-  private typealias Waiter = CheckedContinuation<LogError?, Never>
+  private typealias Waiter = AnswerWaiter<LogError?>
 
   private struct Waiting {
     let byteCount: Int
@@ -36,7 +36,7 @@ final class SendBudget: Sendable {
       return state.waiterIDLast
     }
     let failure = await withTaskCancellationHandler {
-      await withCheckedContinuation { (waiter: Waiter) in wait(byteCount, id, waiter) }
+      await Waiter.wait { wait(byteCount, id, $0) }
     } onCancel: {
       cancel(id)
     }
@@ -46,7 +46,7 @@ final class SendBudget: Sendable {
   /// Takes room if there is some and nobody waits for it.
   func takeAtOnce(_ byteCount: Int) -> Bool {
     state.withLock { state in
-      guard state.closed == nil, state.waiting.isEmpty, fits(byteCount, used: state.used) else { return false }
+      guard case .none = state.closed, state.waiting.isEmpty, fits(byteCount, used: state.used) else { return false }
       state.used += byteCount
       return true
     }
@@ -83,9 +83,9 @@ final class SendBudget: Sendable {
   }
 
   func release(_ byteCount: Int) {
-    let waiters = state.withLock { state in
+    let waiters = state.withLock { state -> [Waiter] in
       state.used -= byteCount
-      return admit(&state)
+      return state.waiting.isEmpty ? [] : admit(&state)
     }
     for waiter in waiters { waiter.resume(returning: nil) }
   }

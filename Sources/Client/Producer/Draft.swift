@@ -134,8 +134,7 @@ final class Draft: @unchecked Sendable {
     if let completionText {
       content = .completion(text: completionText)
     } else {
-      let batch = builder.finish(compressor: compressor)
-      content = .batch(batch.bytes, entryCount: Int(batch.header.count))
+      content = AppendLane.Content(builder.finish(compressor: compressor))
     }
     defer { shares = [] }
     return EncodedBatch(
