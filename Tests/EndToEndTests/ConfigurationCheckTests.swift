@@ -40,6 +40,18 @@ import Testing
     }
   }
 
+  @Test func `an archive in the data directory is refused by a check and by a start`() throws {
+    try Scene.play { scene in
+      let text = "archive = \(scene.path("data"))/archive\n"
+      let finished = try Self.check(scene, text)
+      let line = "logsd: \(scene.path("logsd.conf")):2: archive: \(scene.path("data"))/archive is in the data directory"
+      #expect(finished.exit == .code(2) && finished.errors.hasPrefix(line), "\(finished.errors)")
+      let start = try scene.run(Binaries.logsd, ["--config", scene.path("logsd.conf")])
+      #expect(start.exit == .code(2) && start.errors.hasPrefix(line), "\(start.errors)")
+      #expect(access(scene.path("data"), F_OK) != 0)
+    }
+  }
+
   @Test func `what would be open to others is reported with the setting that opens it`() throws {
     try Scene.play { scene in
       let path = scene.path("logsd.conf")

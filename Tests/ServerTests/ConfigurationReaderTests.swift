@@ -47,6 +47,37 @@ import Testing
     }
   }
 
+  @Test func `an archive is neither in the data directory nor around it, whatever links and however new`() throws {
+    let place = FileManager.default.temporaryDirectory.path + "/logs-places-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: "\(place)/a/b", withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: place) }
+    try FileManager.default.createSymbolicLink(atPath: "\(place)/link", withDestinationPath: "a")
+    for (data, archive, words) in [
+      ("a", "a", "is in the data directory"), ("a", "a/", "is in the data directory"),
+      ("a", "a/b", "is in the data directory"), ("a", "a/new/more", "is in the data directory"),
+      ("a", "link", "is in the data directory"), ("a", "link/b/new", "is in the data directory"),
+      ("link", "a/b", "is in the data directory"), ("a", "./a//b/../archive", "is in the data directory"),
+      ("new", "new", "is in the data directory"), ("new/data", "new/data/x", "is in the data directory"),
+      ("link/new", "a/new/x", "is in the data directory"), ("a/b", "a", "has the data directory"),
+      ("link/b", "a", "has the data directory"), ("new/data", "new", "has the data directory"),
+      ("a/b", "link", "has the data directory"), ("a/b/new", "link/b", "has the data directory"),
+    ] {
+      let message = message(["--data", "\(place)/\(data)", "--archive", "\(place)/\(archive)"])
+      #expect(message?.contains("--archive: ") == true, "\(data) \(archive)")
+      #expect(message?.contains("\(words)") == true, "\(data) \(archive): \(message ?? "")")
+      #expect(message?.contains("name a directory outside of it") == true)
+    }
+    for (data, archive) in [
+      ("a", "archive"), ("a/b", "a/c"), ("new", "new2"), ("a/new", "link/other"), ("a/b", "link/new/b"), ("ab", "a"),
+    ] {
+      let message = message(["--data", "\(place)/\(data)", "--archive", "\(place)/\(archive)"])
+      #expect(message == nil, "\(data) \(archive)")
+    }
+    // What cannot be looked at is said by the thread that works there.
+    #expect(message(["--data", place, "--archive", "/dev/null/archive"]) == nil)
+    #expect(message(["--data", "\(place)/a"], ["LOGSD_ARCHIVE": "\(place)/a/b"])?.hasPrefix("LOGSD_ARCHIVE: ") == true)
+  }
+
   @Test func `every setting can read what it prints`() throws {
     let defaults = ServerConfiguration()
     for setting in Setting.all where !setting.read(defaults).isEmpty {

@@ -111,6 +111,8 @@ import Testing
       let error = #expect(throws: StoreError.self, "\(path)") { try bench.pass(at: bench.directory.path + path) }
       #expect(error?.message.contains("is in the data directory") == true, "\(path): \(error?.message ?? "")")
     }
+    let around = #expect(throws: StoreError.self) { try bench.pass(at: bench.directory.path) }
+    #expect(around?.message.contains("has the data directory") == true)
     #expect(!bench.directory.names("data").contains("archived"))
   }
 

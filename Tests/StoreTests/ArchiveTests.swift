@@ -293,7 +293,7 @@ import Testing
     let directory = TestDirectory()
     for (path, words) in [
       (other.path + "/archive", "is the archive of another store"), (other.path + "/backup", "holds a backup"),
-      (other.path, "is not empty"), (directory.data + "/within", "is in the data directory"),
+      (other.data, "is not empty"), (directory.data + "/within", "is in the data directory"),
       (directory.data, "is in the data directory"),
     ] {
       var configuration = Self.configuration(directory, clock)

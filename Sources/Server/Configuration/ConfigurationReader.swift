@@ -60,6 +60,7 @@ package struct ConfigurationReader: Sendable {
         --tls-client-ca as well
         """)
     }
+    if let fault = archiveFault { faults.append("\(place("archive")): \(fault)") }
   }
 
   /// Whether a setting is more than its default.

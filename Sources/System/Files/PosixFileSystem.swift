@@ -144,7 +144,7 @@ package struct PosixFileSystem: FileSystem {
   /// The id of the user that a file belongs to.
   package func owner(_ path: String) throws(FileError) -> UInt32 { try status(path).st_uid }
 
-  private func status(_ path: String) throws(FileError) -> stat {
+  func status(_ path: String) throws(FileError) -> stat {
     var status = stat()
     if unsafe stat(path, &status) != 0 { throw FileError("stat", path) }
     return status
