@@ -51,6 +51,7 @@ extension StoreStatistics {
       ServerFact("archived_bytes_total", archive.copiedByteCount),
       ServerFact("archive_lost_segments_total", archive.lostCount),
       ServerFact("archive_trimmed_segments_total", archive.expiredCount),
+      ServerFact("archive_unreadable_segments", archive.unreadableCount),
     ]
     return facts
       + [

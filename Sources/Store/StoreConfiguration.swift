@@ -34,6 +34,8 @@ package struct StoreConfiguration: Sendable {
   package var archiveInterval: Duration = .seconds(1)
   /// How long a sealed segment waits to be compacted before it is archived as it is.
   package var archiveCompactionWaitMax: Duration = .seconds(1800)
+  /// How long what has failed on the archive waits at most before it is tried again.
+  package var archiveRetryIntervalMax: Duration = .seconds(300)
   package var writerQueueByteCountMax = 256 << 20
   package var writerQueueBatchCountMax = 1 << 20
   /// What one transaction takes at most; a single batch may exceed it.

@@ -44,6 +44,8 @@ package struct StoreStatistics: Hashable, Sendable {
     package var copiedCount = 0
     package var copiedByteCount = 0
     package var expiredCount = 0
+    /// Archived segments that keep what was deleted of them until they can be read.
+    package var unreadableCount = 0
     package var failure: String?
   }
   package var archive: ArchiveState?

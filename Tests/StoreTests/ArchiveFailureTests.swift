@@ -8,70 +8,10 @@ import Testing
 
 /// The archive after a stop, a failed read or a change at a bad moment.
 @Suite struct ArchiveFailureTests {
-  /// A store that is closed, and passes over its archive as the server makes them.
-  private final class Bench {
-    let directory = TestDirectory()
-    let clock = TestClock()
-    var configuration: StoreConfiguration
-    let found: Recovery.Result
-    let catalog: Catalog
-    let notes: ArchiveNotes
-    let pool: ConnectionPool
-
-    var path: String { directory.path + "/archive" }
-    var listing: SegmentList { found.directory.segments }
-
-    init(segments: Int, then body: (TestStore) -> Void = { _ in }) throws {
-      configuration = CheckTests.quick(directory, clock)
-      let test = try TestStore(configuration, in: directory)
-      ArchiveTests.fill(test, clock, 1...segments)
-      body(test)
-      test.close()
-      configuration.archive = directory.path + "/archive"
-      let paths = StorePaths(directory: directory.data)
-      found = try Recovery(configuration, paths: paths).run()
-      catalog = Catalog(newestID: found.nextStreamID - 1)
-      catalog.publish(found.streams)
-      notes = try ArchiveNotes(paths, PosixFileSystem())
-      pool = ConnectionPool(configuration)
-    }
-
-    deinit { pool.closeIdle() }
-
-    func stream(_ name: String) throws -> StreamInfo { try #require(catalog[StreamName(stored: name)]) }
-
-    @discardableResult func pass(
-      at path: String? = nil, now: Int64? = nil, isReady: (Segment) -> Bool = { _ in true },
-      pause: @escaping () throws(FileError) -> Void = {}
-    ) throws(StoreError) -> ArchivePass.Outcome {
-      let scene = ArchiveScene(
-        configuration: configuration, directory: found.directory, pool: pool, catalog: catalog, notes: notes,
-        pause: pause)
-      var pass = try ArchivePass(scene, at: path ?? self.path)
-      return try pass.run(isReady: isReady, now: now)
-    }
-
-    func pass(_ count: Int) throws { for _ in 0..<count { try pass() } }
-
-    /// Takes numbers from a stream, as the writer does, and notes it.
-    func delete(_ name: String, _ numbers: ClosedRange<UInt64>, isNoted: Bool = true) throws {
-      var remaining = try stream(name)
-      remaining.removals.add(Removal(numbers: numbers, reason: .deleted, byteCount: 10))
-      catalog.publish([remaining])
-      if isNoted { try notes.note(ArchiveNotes.Deletion(stream: remaining.id, numbers: numbers)) }
-    }
-
-    func restored() throws -> TestStore {
-      let place = TestDirectory()
-      _ = try StoreRestore(of: path, to: place.data).run(keepsIncarnations: false)
-      return try TestStore(place, clock)
-    }
-  }
-
   private static func texts(_ numbers: ClosedRange<Int>) -> [String] { numbers.map(String.init) }
 
   @Test func `what a stop has left staged does not take an archived segment's place`() throws {
-    let bench = try Bench(segments: 3)
+    let bench = try ArchiveBench(segments: 3)
     try bench.pass(2)
     let next = bench.path + "/next/segments"
     try FileManager.default.createDirectory(atPath: next, withIntermediateDirectories: true)
@@ -81,8 +21,8 @@ import Testing
     #expect(try bench.restored().readAll("web").texts == Self.texts(1...9))
   }
 
-  @Test func `a segment that cannot be read for a moment is rewritten later, and a damaged one is given up`() throws {
-    let bench = try Bench(segments: 3)
+  @Test func `an archived segment that cannot be read holds up nothing, and is rewritten once it can be`() throws {
+    let bench = try ArchiveBench(segments: 5)
     try bench.pass(3)
     let (segment, away) = (bench.path + "/segments/0000000002.db", bench.path + "-away")
     let files = FileManager.default
@@ -90,23 +30,59 @@ import Testing
     // No file can be opened in its place, for whatever reason.
     try files.createDirectory(atPath: segment, withIntermediateDirectories: false)
     try bench.delete("web", 5...5)
-    #expect(throws: StoreError.self) { try bench.pass() }
-    #expect(bench.notes.content?.deletions.count == 1)
+    let outcome = try bench.pass()
+    #expect(outcome.copied?.number == 4 && outcome.rewritten == [] && outcome.remarks.count == 1)
+    #expect(bench.notes.content?.unreadable == [2] && bench.notes.content?.deletions == [])
+    let again = try bench.pass()
+    #expect(again.copied?.number == 5 && again.remarks == [] && bench.notes.content?.unreadable == [2])
     try files.removeItem(atPath: segment)
     try files.moveItem(atPath: away, toPath: segment)
+    #expect(try bench.pass(isRetrying: false).rewritten == [])
     #expect(try bench.pass().rewritten == [2])
-    #expect(bench.notes.content?.deletions == [])
+    #expect(bench.notes.content?.unreadable == [])
     #expect(try CheckTests.findings(bench.path) == [])
+    // The same with a page that is damaged.
+    let content = bench.directory.contents("archive/segments/0000000002.db")
+    bench.directory.write("archive/segments/0000000002.db", [UInt8](repeating: 7, count: content.count))
     try bench.delete("web", 2...8)
-    let count = bench.directory.contents("archive/segments/0000000002.db").count
-    bench.directory.write("archive/segments/0000000002.db", [UInt8](repeating: 7, count: count))
-    let outcome = try bench.pass()
-    #expect(outcome.rewritten == [1, 3] && outcome.remarks.count == 1, "\(outcome.remarks)")
-    #expect(bench.notes.content?.deletions == [])
+    #expect(try bench.pass().rewritten == [1, 3])
+    #expect(bench.notes.content?.unreadable == [2] && bench.notes.content?.deletions == [])
+    bench.directory.write("archive/segments/0000000002.db", content)
+    #expect(try bench.pass().rewritten == [2])
+    #expect(try bench.entryCount("web", inArchived: 2) == 0)
+    #expect(bench.notes.content?.unreadable == [])
+  }
+
+  @Test func `a segment that cannot be read is tried again where its archive was moved`() throws {
+    let bench = try ArchiveBench(segments: 3)
+    try bench.pass(3)
+    let (name, moved) = ("segments/0000000001.db", bench.directory.path + "/moved")
+    let content = bench.directory.contents("archive/" + name)
+    bench.directory.write("archive/" + name, [UInt8](repeating: 7, count: content.count))
+    try bench.delete("web", 2...2)
+    try bench.pass()
+    try FileManager.default.moveItem(atPath: bench.path, toPath: moved)
+    bench.directory.write("moved/" + name, content)
+    #expect(try bench.pass(at: moved).rewritten == [1])
+    #expect(bench.notes.content?.unreadable == [])
+    #expect(try CheckTests.findings(moved) == [])
+  }
+
+  @Test func `a segment that cannot be read and expires is tried no more`() throws {
+    let bench = try ArchiveBench(segments: 3)
+    try bench.pass(3)
+    let content = bench.directory.contents("archive/segments/0000000001.db")
+    bench.directory.write("archive/segments/0000000001.db", [UInt8](repeating: 7, count: content.count))
+    try bench.delete("web", 2...2)
+    try bench.pass()
+    #expect(bench.notes.content?.unreadable == [1])
+    bench.configuration.archiveAgeMax = .seconds(3600 * 40)
+    #expect(try bench.pass(now: bench.clock.now).expiredCount == 1)
+    #expect(bench.notes.content?.unreadable == [])
   }
 
   @Test func `no place in the data directory is taken, whether it is there or not`() throws {
-    let bench = try Bench(segments: 1)
+    let bench = try ArchiveBench(segments: 1)
     for path in ["/data/archived", "/data/archived//", "/data/segments/more", "/data/../data/x", "/data/"] {
       let error = #expect(throws: StoreError.self, "\(path)") { try bench.pass(at: bench.directory.path + path) }
       #expect(error?.message.contains("is in the data directory") == true, "\(path): \(error?.message ?? "")")
@@ -117,7 +93,7 @@ import Testing
   }
 
   @Test func `a segment ends by its own rows if the next one is trimmed while it is copied`() throws {
-    let bench = try Bench(segments: 4)
+    let bench = try ArchiveBench(segments: 4)
     var isTrimmed = false
     let trim: () throws(FileError) -> Void = {
       if isTrimmed { return }
@@ -135,10 +111,14 @@ import Testing
     #expect(
       try bench.restored().readAll("web")
         == .init(texts: Self.texts(1...3) + Self.texts(7...12), skips: [.init(from: 4, to: 6, reason: .lost)]))
+    // An empty segment in the place of a lost one is read as others are.
+    try bench.delete("web", 8...8)
+    #expect(try bench.pass().rewritten == [3])
+    #expect(bench.notes.content?.unreadable == [])
   }
 
   @Test func `a next segment that cannot be read is waited for`() throws {
-    let bench = try Bench(segments: 3)
+    let bench = try ArchiveBench(segments: 3)
     try bench.pass(1)
     let (segment, away) = (bench.directory.data + "/segments/0000000003.db", bench.directory.path + "/away")
     try FileManager.default.moveItem(atPath: segment, toPath: away)
@@ -159,7 +139,7 @@ import Testing
   }
 
   @Test func `a head that is not what was archived is refused`() throws {
-    let bench = try Bench(segments: 2)
+    let bench = try ArchiveBench(segments: 2)
     try bench.pass(2)
     let name = "archive/segments/0000000003.db"
     let content = bench.directory.contents(name)
@@ -177,7 +157,7 @@ import Testing
   }
 
   @Test func `a restore of an archive does not keep the streams`() throws {
-    let bench = try Bench(segments: 2)
+    let bench = try ArchiveBench(segments: 2)
     try bench.pass(2)
     let place = TestDirectory()
     let error = #expect(throws: StoreError.self) {
@@ -189,7 +169,7 @@ import Testing
   }
 
   @Test func `a segment stays in the archive if nobody knows when it ended`() throws {
-    let bench = try Bench(segments: 3)
+    let bench = try ArchiveBench(segments: 3)
     try bench.pass(3)
     bench.configuration.archiveAgeMax = .seconds(3600 * 40)
     bench.directory.write("archive/segments/0000000002.db", Array("damaged".utf8))

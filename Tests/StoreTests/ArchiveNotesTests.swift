@@ -16,6 +16,14 @@ extension ArchiveNotes {
     // What was settled is written with the next change.
     try finish([])
   }
+
+  /// The archive has done these.
+  func finish(_ deletions: [Deletion]) throws(StoreError) {
+    let content = content ?? Content()
+    try note(
+      directory: content.directory, through: content.through, unreadable: Set(content.unreadable),
+      rests: Dictionary(uniqueKeysWithValues: deletions.map { ($0, nil) }))
+  }
 }
 
 /// A deletion is noted for the archive if it is done, and only then, whatever happens in between.

@@ -194,6 +194,33 @@ import Testing
         == .init(texts: Self.texts(1...4) + Self.texts(9...12), skips: [.init(from: 5, to: 8, reason: .deleted)]))
   }
 
+  @Test func `an archived segment that cannot be read is said in the log and in the status until it can be`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    var configuration = Self.configuration(directory, clock)
+    configuration.archiveRetryIntervalMax = .milliseconds(20)
+    let test = try TestStore(configuration, in: directory)
+    Self.fill(test, clock, 1...2)
+    Self.awaitArchived(test, 2)
+    let content = directory.contents("archive/segments/0000000001.db")
+    directory.write("archive/segments/0000000001.db", [UInt8](repeating: 7, count: content.count))
+    _ = try test.delete("web", 2...5).get()
+    #expect(test.sink.waitForLine("segment 1 cannot be read: what was deleted stays in it"))
+    #expect(test.sink.waitForLine("segment 2 is rewritten in the archive"))
+    Self.fill(test, clock, 3...3)
+    Self.awaitArchived(test, 3)
+    let state = try #require(test.store.statistics.archive)
+    #expect(state.unreadableCount == 1 && state.failure == nil)
+    directory.write("archive/segments/0000000001.db", content)
+    #expect(test.sink.waitForLine("segment 1 is rewritten in the archive"))
+    let isDone = test.sink.monitor.wait(timeout: TestSink.patience) { _ in
+      test.store.statistics.archive?.unreadableCount == 0 ? true : nil
+    }
+    #expect(isDone == true)
+    test.close()
+    #expect(try CheckTests.findings(directory.path + "/archive") == [])
+  }
+
   @Test func `retention does not wait for the archive, and what was lost to it is said`() throws {
     let directory = TestDirectory()
     let clock = TestClock()

@@ -22,10 +22,12 @@ import Testing
       let notes = try Self.notes(directory)
       #expect(notes.content == nil)
       for deletion in deletions + deletions { try notes.note(deletion) }
-      try notes.note(directory: "/mnt/with space", through: 40)
+      try notes.note(directory: "/mnt/with space", through: 40, unreadable: [3, 17], rests: [:])
     }
     let notes = try Self.notes(directory)
-    #expect(notes.content == .init(directory: "/mnt/with space", through: 40, deletions: deletions))
+    #expect(
+      notes.content
+        == .init(directory: "/mnt/with space", through: 40, deletions: deletions, unreadable: [3, 17]))
     try notes.finish([deletions[0]])
     #expect(try Self.notes(directory).content?.deletions == [deletions[1]])
   }
@@ -99,7 +101,7 @@ import Testing
       }
       do throws(StoreError) {
         var pass = try ArchivePass(scene, at: path)
-        _ = try pass.run(isReady: { _ in true }, now: nil)
+        _ = try pass.run(isReady: { _ in true }, now: nil, isRetrying: false)
       } catch {
         #expect(left < 0, "\(error)")
         failedCount += 1

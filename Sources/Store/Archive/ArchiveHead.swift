@@ -63,6 +63,7 @@ struct ArchiveHead: Sendable {
   func following(
     _ before: [StreamInfo], _ catalog: Catalog, _ deletions: [ArchiveNotes.Deletion]
   ) -> [Int64: StreamInfo] {
+    let deletions = Dictionary(grouping: deletions, by: \.stream)
     var found: [Int64: StreamInfo] = [:]
     for var stream in before where stream.head > 0 {
       // Those that were deleted meanwhile are in the archive no more.
@@ -78,17 +79,29 @@ struct ArchiveHead: Sendable {
         let first = removal.reason == .trimmed ? (old?.head ?? 0) + 1 : 1
         stream.removals.add(removal, within: first, last)
       }
-      for deletion in deletions where deletion.stream == stream.id {
-        let numbers = deletion.numbers.clamped(to: 1...last)
-        guard numbers.overlaps(deletion.numbers) else { continue }
+      // What was deleted may count as trimmed since, which would let its bytes stay.
+      for numbers in (deletions[stream.id] ?? []).compactMap({ $0.part(through: last)?.numbers }) {
         // A damaged head may say of a stream that it has fewer entries than numbers.
         let share = min(Double(numbers.size) / Double(max(stream.entryCount, 1)), 1)
         let byteCount = UInt64(Double(min(stream.storedByteCount, UInt64(Int64.max))) * share)
-        stream.removals.add(Removal(numbers: numbers, reason: .deleted, byteCount: byteCount))
+        stream.removals.delete(numbers, byteCount: byteCount)
       }
       found[stream.id] = stream
     }
     return found
+  }
+
+  /// The streams by their names and ids.
+  var catalog: Catalog {
+    let catalog = Catalog()
+    catalog.publish(streams.values.sorted { $0.id < $1.id })
+    return catalog
+  }
+
+  /// Whether it has some of what was deleted, or will never get it.
+  func isDue(_ deletion: ArchiveNotes.Deletion, _ catalog: Catalog) -> Bool {
+    let hasSome = streams[deletion.stream].map { deletion.numbers.lowerBound <= $0.head } ?? false
+    return hasSome || catalog[deletion.stream] == nil
   }
 
   /// Leaves out what was before the archive's oldest segment.
@@ -101,6 +114,7 @@ extension Removals {
   /// Adds the part of a range that is within these numbers.
   fileprivate mutating func add(_ removal: Removal, within first: UInt64, _ last: UInt64) {
     guard first <= last, removal.numbers.overlaps(first...last) else { return }
-    add(removal.part(removal.numbers.clamped(to: first...last)))
+    let part = removal.part(removal.numbers.clamped(to: first...last))
+    if part.reason == .deleted { delete(part.numbers, byteCount: part.byteCount) } else { add(part) }
   }
 }

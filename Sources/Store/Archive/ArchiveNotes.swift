@@ -10,14 +10,16 @@ internal import Synchronization
 /// directory /mnt/archive/logs
 /// through 40
 /// deleted 7 1 5000
+/// unreadable 17
 /// intended 8 3 90 12
 /// check 5b2f6b1c0d9e8f7a
 /// ```
 ///
 /// The archive in `directory` has the segments up to `through`; 0 before it has one. `deleted` has the id of a stream,
-/// and the first and the last of its numbers that a command has deleted and the archive may have yet. `intended` is a
-/// deletion that was about to be recorded in the data directory: it counts if `$audit` has the entry of that number,
-/// which is part of the same transaction.
+/// and the first and the last of its numbers that a command has deleted and the archive may have yet, or get.
+/// `unreadable` is an archived segment that could not be read when what was deleted was to be taken from it. `intended`
+/// is a deletion that was about to be recorded in the data directory: it counts if `$audit` has the entry of that
+/// number, which is part of the same transaction.
 final class ArchiveNotes: Sendable {
   struct Deletion: Hashable, Sendable {
     var stream: Int64
@@ -36,6 +38,8 @@ final class ArchiveNotes: Sendable {
     var through: Int64 = 0
     /// Ranges of one stream neither overlap nor touch.
     var deletions: [Deletion] = []
+    /// Ascending.
+    var unreadable: [Int64] = []
     var intent: Intent?
   }
 
@@ -81,8 +85,8 @@ final class ArchiveNotes: Sendable {
           .busy,
           """
           \(Self.deletionCountMax) deletions wait for the archive \(content.directory), which is the limit. See to it \
-          that the server has the setting 'archive' and can write there; or give the archive up: stop the server, \
-          take the setting away and remove \(paths.archive)
+          that the server has the setting 'archive' and can write there, and have what is not archived yet sealed \
+          (logs seal); or give the archive up: stop the server, take the setting away and remove \(paths.archive)
           """)
       }
       content = old
@@ -106,14 +110,17 @@ final class ArchiveNotes: Sendable {
     do throws(StoreError) { try change { _ throws(StoreError) in } } catch {}
   }
 
-  /// The archive has done these, or has nothing of them.
-  func finish(_ deletions: [Deletion]) throws(StoreError) {
-    let done = Set(deletions)
-    try change { content throws(StoreError) in content.deletions.removeAll { done.contains($0) } }
-  }
-
-  func note(directory: String, through: Int64) throws(StoreError) {
-    try change { content throws(StoreError) in (content.directory, content.through) = (directory, through) }
+  /// Notes what the archive has, and what it has done.
+  ///
+  /// - Parameter rests: for each deletion that it has done as far as it reaches what is left of that.
+  func note(
+    directory: String, through: Int64, unreadable: Set<Int64>, rests: [Deletion: Deletion?]
+  ) throws(StoreError) {
+    try change { content throws(StoreError) in
+      (content.directory, content.through, content.unreadable) = (directory, through, unreadable.sorted())
+      // One that has grown meanwhile is another one.
+      content.deletions = content.deletions.compactMap { rests[$0] ?? $0 }
+    }
   }
 
   private func change(_ body: (inout Content) throws(StoreError) -> Void) throws(StoreError) {
@@ -158,7 +165,7 @@ extension ArchiveNotes.Content {
   }
 
   private var body: String {
-    var lines = deletions.map { "deleted \($0.words)\n" }
+    var lines = deletions.map { "deleted \($0.words)\n" } + unreadable.map { "unreadable \($0)\n" }
     if let intent { lines.append("intended \(intent.deletion.words) \(intent.entry)\n") }
     return "logs-archive \(ArchiveNotes.format)\ndirectory \(directory)\nthrough \(through)\n\(lines.joined())"
   }
@@ -183,6 +190,10 @@ extension ArchiveNotes.Content {
     self.init(directory: String(lines[1].dropFirst(10)), through: through)
     for line in lines[3...] {
       let words = line.split(separator: " ", omittingEmptySubsequences: false)
+      if words.count == 2, words[0] == "unreadable", let number = Int64(words[1]) {
+        unreadable.append(number)
+        continue
+      }
       guard words.count >= 4, let stream = Int64(words[1]), let first = UInt64(words[2]), let last = UInt64(words[3]),
         first <= last, last <= Limits.numberMax
       else { throw damage }
@@ -200,6 +211,18 @@ extension ArchiveNotes.Content {
 }
 
 extension ArchiveNotes.Deletion {
+  /// Nil if it begins later.
+  func part(through last: UInt64) -> Self? {
+    guard numbers.lowerBound <= last else { return nil }
+    return Self(stream: stream, numbers: numbers.lowerBound...min(last, numbers.upperBound))
+  }
+
+  /// Nil if it ends there or before.
+  func part(behind last: UInt64) -> Self? {
+    guard numbers.upperBound > last else { return nil }
+    return Self(stream: stream, numbers: max(last + 1, numbers.lowerBound)...numbers.upperBound)
+  }
+
   fileprivate var words: String { "\(stream) \(numbers.lowerBound) \(numbers.upperBound)" }
 }
 

@@ -12,48 +12,69 @@ extension ArchivePass {
     next.streams = head.following(Array(head.streams.values), scene.catalog, deletions)
     next.nextStreamID = max(head.nextStreamID, scene.catalog.newestID + 1)
     try commit(next)
-    let streams = archivedStreams
-    for number in manifest.segments where number != next.number {
+    try rewrite(manifest.segments.filter { $0 != next.number })
+  }
+
+  /// Writes archived segments anew that have some of what the head says was deleted.
+  mutating func rewrite(_ numbers: [Int64]) throws(StoreError) {
+    guard let catalog = head?.catalog else { return }
+    for number in numbers where manifest.files[DirectorySurvey.name(number)] != nil {
       try scene.pausing()
-      try rewrite(number, streams)
+      let segment = Segment(number: number, path: target.paths.segment(number), state: .sealed)
+      guard try hasDeleted(segment, catalog) else { continue }
+      let staged = target.next.segment(number)
+      try target.beginNext(keepsSegments: false)
+      guard try rewrite(segment, as: staged, catalog) else { continue }
+      manifest.files[DirectorySurvey.name(number)] = BackupManifest.File(digest: try digest(staged))
+      try target.commit(manifest)
     }
-    try scene.notes.finish(deletions)
   }
 
-  /// The streams as the archive has them.
-  var archivedStreams: Catalog {
-    let catalog = Catalog()
-    catalog.publish((head?.streams ?? [:]).values.sorted { $0.id < $1.id })
-    return catalog
-  }
-
-  /// Puts a file without what was deleted in the place of an archived segment that has some of it.
-  mutating func rewrite(_ number: Int64, _ catalog: Catalog) throws(StoreError) {
-    let segment = Segment(number: number, path: target.paths.segment(number), state: .sealed)
+  /// Whether a segment has some of what was deleted, and can be read.
+  mutating func hasDeleted(_ segment: Segment, _ catalog: Catalog) throws(StoreError) -> Bool {
     do throws(SQLiteError) {
       let database = try Database(segment.path, mode: .immutable, vfs: nil)
-      guard try RemovableBytes(of: database, catalog).deleted > 0 else { return }
-    } catch { return try giveUp(segment, error) }
-    try target.beginNext(keepsSegments: false)
-    let staged = target.next.segment(number)
-    do throws(SQLiteError) { try make(segment, "\(staged).tmp", catalog) } catch { return try giveUp(segment, error) }
-    try StoreError.of("make") { () throws(FileError) in
-      let files = PosixFileSystem()
-      try files.synchronize(file: "\(staged).tmp")
-      try files.rename("\(staged).tmp", to: staged)
+      if try RemovableBytes(of: database, catalog).deleted > 0 { return true }
+    } catch {
+      try giveUp(segment, error)
+      return false
     }
-    manifest.files[DirectorySurvey.name(number)] = BackupManifest.File(digest: try digest(staged))
-    try target.commit(manifest)
-    outcome.rewritten.append(number)
+    unreadable.remove(segment.number)
+    return false
   }
 
-  /// One that is damaged or missing must not hold up the others. What cannot be read for a moment can be read later.
+  /// Makes a file of a segment without what was deleted of it.
+  ///
+  /// - Returns: false if it cannot be read.
+  mutating func rewrite(_ segment: Segment, as path: String, _ catalog: Catalog) throws(StoreError) -> Bool {
+    let (files, temporary) = (PosixFileSystem(), "\(path).tmp")
+    let byteCount = try StoreError.of("look at") { () throws(FileError) in try files.byteCount(segment.path) }
+    try scene.requireRoom(for: segment.number, byteCount ?? 0, at: self.path)
+    do throws(SQLiteError) { try make(segment, temporary, catalog) } catch {
+      // It only takes space.
+      do throws(FileError) { try files.remove(temporary) } catch {}
+      try giveUp(segment, error)
+      return false
+    }
+    try StoreError.of("make") { () throws(FileError) in
+      try files.synchronize(file: temporary)
+      try files.rename(temporary, to: path)
+    }
+    unreadable.remove(segment.number)
+    outcome.rewritten.append(segment.number)
+    return true
+  }
+
+  /// One that cannot be read must not hold up the others: it is tried again later.
   private mutating func giveUp(_ segment: Segment, _ error: SQLiteError) throws(StoreError) {
     let reason = StoreError(error, while: "rewrite")
-    let files = PosixFileSystem()
-    let isMissing = try StoreError.of("look at") { () throws(FileError) in try files.byteCount(segment.path) == nil }
-    guard error.isDamage || error.isConstraint || isMissing else { throw reason }
-    outcome.remarks.append("what was deleted stays in \(segment.path), though nobody finds it there: \(reason)")
+    guard error.isDamage || error.isConstraint || error.path == segment.path else { throw reason }
+    guard unreadable.insert(segment.number).inserted else { return }
+    outcome.remarks.append(
+      """
+      segment \(segment.number) cannot be read: what was deleted stays in it until it can be, though nobody finds it \
+      there: \(reason)
+      """)
   }
 
   /// How long is worked before others have their turn.

@@ -46,6 +46,8 @@ struct ArchivePass {
   var manifest: BackupManifest
   /// Nil while the archive has no segment.
   private(set) var head: ArchiveHead?
+  /// Archived segments that could not be read when something was to be taken from them.
+  var unreadable: Set<Int64>
   var outcome = Outcome()
   private let files = PosixFileSystem()
 
@@ -64,6 +66,8 @@ struct ArchivePass {
     if let found, found.store != store {
       throw StoreError(.notAStore, "\(path) is the archive of another store, \(found.store); name another directory")
     }
+    // Also in another directory: this one may have been moved there.
+    unreadable = Set(scene.notes.content?.unreadable ?? [])
     manifest = found ?? BackupManifest(store: store, newest: 0, madeAt: 0, isArchive: true)
     if found != nil {
       var found = try readHead()
@@ -84,19 +88,37 @@ struct ArchivePass {
   /// - Parameters:
   ///   - isReady: whether a sealed segment may be copied now.
   ///   - now: the time by which segments of the archive expire; nil if none may.
-  mutating func run(isReady: (Segment) -> Bool, now: Int64?) throws(StoreError) -> Outcome {
-    let deletions = scene.notes.content?.deletions ?? []
-    if head != nil, !deletions.isEmpty { try delete(deletions) }
+  ///   - isRetrying: whether segments that could not be read are tried again.
+  mutating func run(isReady: (Segment) -> Bool, now: Int64?, isRetrying: Bool) throws(StoreError) -> Outcome {
+    var deletions = scene.notes.content?.deletions ?? []
+    if let head, deletions.contains(where: { head.isDue($0, scene.catalog) }) {
+      try delete(deletions)
+      deletions = try noteProgress(deletions)
+    } else if isRetrying {
+      try rewrite(unreadable.sorted())
+    }
     if try !fillGap(deletions) { try copyNext(deletions, isReady) }
     if let now { try expire(now) }
-    try noteProgress()
+    _ = try noteProgress(deletions)
     outcome.head = head
     return outcome
   }
 
-  private mutating func noteProgress() throws(StoreError) {
-    guard let head else { return }
-    try scene.notes.note(directory: path, through: head.number - 1)
+  /// - Parameter deletions: what is done as far as the archive reaches.
+  /// - Returns: what is left of them, which the archive may get.
+  private mutating func noteProgress(
+    _ deletions: [ArchiveNotes.Deletion]
+  ) throws(StoreError) -> [ArchiveNotes.Deletion] {
+    guard let head else { return deletions }
+    unreadable.formIntersection(manifest.segments)
+    var rests: [ArchiveNotes.Deletion: ArchiveNotes.Deletion?] = [:]
+    for deletion in deletions {
+      // Nothing more comes of a stream that is gone.
+      let isGone = scene.catalog[deletion.stream] == nil
+      rests[deletion] = .some(isGone ? nil : deletion.part(behind: head.streams[deletion.stream]?.head ?? 0))
+    }
+    try scene.notes.note(directory: path, through: head.number - 1, unreadable: unreadable, rests: rests)
+    return deletions.compactMap { rests[$0] ?? nil }
   }
 
   /// Copies the next segment, if it is there.
@@ -109,16 +131,33 @@ struct ArchivePass {
       isReady(segment)
     else { return }
     try target.beginNext(keepsSegments: false)
-    guard let file = try copy(segment) else { return }
+    let staged: (file: BackupManifest.File, head: ArchiveHead)?
+    do throws(StoreError) { staged = try stage(segment, deletions) } catch {
+      // Until it is tried again it would take space.
+      do throws(StoreError) { try target.beginNext(keepsSegments: false) } catch {}
+      throw error
+    }
+    guard let staged else { return }
+    manifest.files[DirectorySurvey.name(segment.number)] = staged.file
+    try commit(staged.head)
+    outcome.copied = (segment.number, staged.file.digest.byteCount)
+  }
+
+  /// Puts a segment where the next state of the archive is made, without what was deleted of it.
+  ///
+  /// - Returns: nil if it is gone.
+  private mutating func stage(
+    _ segment: Segment, _ deletions: [ArchiveNotes.Deletion]
+  ) throws(StoreError) -> (file: BackupManifest.File, head: ArchiveHead)? {
+    guard let file = try copy(segment) else { return nil }
     // Only now: what was trimmed before the copy was made must be known.
-    let staged = target.next.segment(segment.number)
-    let before = try end(of: segment, staged)
-    manifest.files[DirectorySurvey.name(segment.number)] = file
-    try commit(
-      nextHead(segment.number + 1, before, oldest: head?.trimmedBelow ?? segment.number, deletions))
-    outcome.copied = (segment.number, file.digest.byteCount)
-    // It may have been copied before the server has rewritten it without what was deleted.
-    try rewrite(segment.number, archivedStreams)
+    let staged = Segment(number: segment.number, path: target.next.segment(segment.number), state: .sealed)
+    let before = try end(of: segment, staged.path)
+    let next = nextHead(segment.number + 1, before, oldest: head?.trimmedBelow ?? segment.number, deletions)
+    let catalog = next.catalog
+    // The server may not have written it anew yet, or may never: in the archive it never counts as it is.
+    guard try hasDeleted(staged, catalog), try rewrite(staged, as: staged.path, catalog) else { return (file, next) }
+    return (BackupManifest.File(digest: try digest(staged.path)), next)
   }
 
   /// The streams at the end of a segment that has been copied, as the next one says.
@@ -185,7 +224,15 @@ struct ArchivePass {
   /// - Returns: nil if it is gone.
   private mutating func copy(_ segment: Segment) throws(StoreError) -> BackupManifest.File? {
     let staged = target.next.segment(segment.number)
-    let (files, pause) = (files, scene.pause)
+    let (files, scene, path) = (files, scene, path)
+    let byteCount = try StoreError.of("look at") { () throws(FileError) in try files.byteCount(segment.path) }
+    guard let byteCount else { return nil }
+    try scene.requireRoom(for: segment.number, byteCount, at: path)
+    // Others write to that disk, too.
+    let pause = { () throws(FileError) in
+      try scene.pause()
+      if try scene.lacksRoom(for: 0, at: path) { throw FileError.noRoom(path) }
+    }
     let file = try StoreError.of("copy") { () throws(FileError) -> BackupManifest.File? in
       for path in [staged, "\(staged).tmp"] { try files.remove(path) }
       guard let copy = try files.copy(segment.path, to: "\(staged).tmp", pause: pause) else { return nil }
@@ -341,6 +388,25 @@ struct ArchivePass {
 }
 
 extension ArchiveScene {
+  /// Whether with this much more in the archive's directory too little would be free for the data directory.
+  func lacksRoom(for byteCount: Int, at path: String) throws(FileError) -> Bool {
+    let data = self.directory.paths.directory
+    guard try PosixFileSystem().shareFileSystem(path, data) else { return false }
+    let (free, all) = try directory.files.space(data)
+    return free - byteCount < configuration.retention.diskFreeMin.byteCount(ofDisk: all)
+  }
+
+  func requireRoom(for number: Int64, _ byteCount: Int, at path: String) throws(StoreError) {
+    let isShort = try StoreError.of("look at") { () throws(FileError) in try lacksRoom(for: byteCount, at: path) }
+    guard isShort else { return }
+    throw StoreError(
+      .diskFull,
+      """
+      segment \(number) waits, since with its \(byteCount >> 10) KiB in \(path) less would be free on the disk of the \
+      data directory than has to stay free (disk-min-free). Free some space, or have the archive on another disk
+      """)
+  }
+
   func pausing() throws(StoreError) {
     do throws(FileError) { try pause() } catch { throw StoreError(error, while: "work on") }
   }

@@ -29,6 +29,8 @@ final class SegmentArchive: Sendable {
     /// When the segment that is next was first seen sealed.
     var nextSeen: (number: Int64, at: Int64)?
     var retryDelay: Duration?
+    /// When archived segments that could not be read are tried again; nil: at once.
+    var unreadableRetryAt: Int64?
     /// Since when another process has it locked.
     var lockedSince: Int64?
   }
@@ -42,7 +44,6 @@ final class SegmentArchive: Sendable {
   /// How much is copied in a second at most.
   private static let byteCountPerSecond = 64 << 20
   private static let pieceByteCount = 1 << 20
-  private static let retryDelayMax = Duration.seconds(300)
   /// A restore or a check may have it for so long before that counts as a failure.
   private static let lockPatience = Duration.seconds(600)
   private static let gapTime = Duration.milliseconds(50)
@@ -98,6 +99,7 @@ final class SegmentArchive: Sendable {
     monitor.withLock { state in
       if state.configuration.archive != configuration.archive {
         (state.head, state.directory, state.counts.through, state.retryDelay) = (nil, nil, nil, nil)
+        state.unreadableRetryAt = nil
       }
       (state.configuration, state.isPoked, state.nextExpiryAt) = (configuration, true, nil)
     }
@@ -135,7 +137,9 @@ final class SegmentArchive: Sendable {
     return monitor.withLock { state in
       guard let path = state.configuration.archive else { return nil }
       var counts = state.counts
-      let through = counts.through ?? state.notes?.content?.through(in: path) ?? 0
+      let content = state.notes?.content
+      let through = counts.through ?? content?.through(in: path) ?? 0
+      counts.unreadableCount = content?.unreadable.count ?? 0
       counts.waitingCount = listing.segments.count { $0.state == .sealed && $0.number > through }
       return counts
     }
@@ -272,8 +276,8 @@ final class SegmentArchive: Sendable {
 
   private func hasWork(_ configuration: StoreConfiguration) -> Bool {
     let listing = directory.segments.current
-    let (notes, head, known, nextExpiryAt) = monitor.withLock { state in
-      (state.notes, state.head, state.directory, state.nextExpiryAt)
+    let (content, head, known, nextExpiryAt) = monitor.withLock { state in
+      (state.notes?.content, state.head, state.directory, state.nextExpiryAt)
     }
     guard known == configuration.archive else { return true }
     if let head, head.number < listing.active.number {
@@ -282,9 +286,17 @@ final class SegmentArchive: Sendable {
     } else if head == nil, let first = listing.segments.first(where: { $0.state != .damaged }) {
       if isReady(first, configuration) { return true }
     }
-    if head != nil, notes?.content?.deletions.isEmpty == false { return true }
+    if let head, let content {
+      if content.deletions.contains(where: { head.isDue($0, catalog) }) { return true }
+      if !content.unreadable.isEmpty, isRetryDue() { return true }
+    }
     guard head != nil, let now = believedTime(configuration) else { return false }
     return now >= nextExpiryAt ?? .min
+  }
+
+  /// Whether it is time to try what could not be read.
+  private func isRetryDue() -> Bool {
+    monitor.withLock { $0.unreadableRetryAt.map { SystemClock.monotonic() >= $0 } ?? true }
   }
 
   private func believedTime(_ configuration: StoreConfiguration) -> Int64? {
@@ -351,9 +363,14 @@ final class SegmentArchive: Sendable {
         remove \(scene.directory.paths.archive); what was deleted since the copy stays in it then
         """)
     }
-    let outcome = try pass.run(isReady: { isReady($0, configuration) }, now: believedTime(configuration))
+    let isRetrying = isRetryDue()
+    let outcome = try pass.run(
+      isReady: { isReady($0, configuration) }, now: believedTime(configuration), isRetrying: isRetrying)
     monitor.withLock { state in
       guard state.configuration.archive == path else { return }
+      if isRetrying {
+        state.unreadableRetryAt = SystemClock.monotonic() &+ configuration.archiveRetryIntervalMax.nanoseconds
+      }
       state.head = outcome.head
       state.directory = path
       state.nextExpiryAt = outcome.nextExpiryAt
@@ -411,7 +428,7 @@ final class SegmentArchive: Sendable {
         if now - since < Self.lockPatience.nanoseconds { return false }
       } else {
         state.lockedSince = nil
-        state.retryDelay = min(delay, Self.retryDelayMax)
+        state.retryDelay = min(delay, configuration.archiveRetryIntervalMax)
       }
       defer { state.counts.failure = error.description }
       return state.counts.failure != error.description

@@ -80,17 +80,36 @@ package struct Removals: Hashable, Sendable {
 
   /// Adds what no range has yet of a range.
   mutating func add(_ removal: Removal) {
-    let added = kept(of: removal.numbers).map { removal.part($0) }
-    var merged: [Removal] = []
-    for range in (ranges + added).sorted(by: { $0.numbers.lowerBound < $1.numbers.lowerBound }) {
-      if let last = merged.last, last.reason == range.reason, last.numbers.upperBound + 1 == range.numbers.lowerBound {
-        merged[merged.count - 1].numbers = last.numbers.lowerBound...range.numbers.upperBound
-        merged[merged.count - 1].byteCount += range.byteCount
-      } else {
-        merged.append(range)
-      }
+    for numbers in kept(of: removal.numbers) { insert(removal.part(numbers)) }
+  }
+
+  /// Makes a range deleted, also where it was trimmed.
+  mutating func delete(_ numbers: ClosedRange<UInt64>, byteCount: UInt64) {
+    var trimmed: [Removal] = []
+    var index = ranges.countBefore { $0.numbers.upperBound < numbers.lowerBound }
+    while index < ranges.count, ranges[index].numbers.lowerBound <= numbers.upperBound {
+      if ranges[index].reason == .trimmed { trimmed.append(ranges.remove(at: index)) } else { index += 1 }
     }
-    ranges = merged
+    add(Removal(numbers: numbers, reason: .deleted, byteCount: byteCount))
+    for range in trimmed { add(range) }
+  }
+
+  /// Adds a range of which no other one has anything.
+  private mutating func insert(_ removal: Removal) {
+    let index = ranges.countBefore { $0.numbers.upperBound < removal.numbers.lowerBound }
+    ranges.insert(removal, at: index)
+    merge(at: index)
+    if index > 0 { merge(at: index - 1) }
+  }
+
+  /// Makes a range and the next one a single range if they touch, and are removed for the same reason.
+  private mutating func merge(at index: Int) {
+    guard index + 1 < ranges.count else { return }
+    let (first, second) = (ranges[index], ranges[index + 1])
+    guard first.reason == second.reason, first.numbers.upperBound + 1 == second.numbers.lowerBound else { return }
+    ranges[index].numbers = first.numbers.lowerBound...second.numbers.upperBound
+    ranges[index].byteCount += second.byteCount
+    ranges.remove(at: index + 1)
   }
 
   /// Forgets what is below `number`.

@@ -30,4 +30,9 @@ extension PosixFileSystem {
     }
     return (place, missing)
   }
+
+  /// Whether two files that exist take their space from the same file system.
+  package func shareFileSystem(_ path: String, _ other: String) throws(FileError) -> Bool {
+    try status(path).st_dev == status(other).st_dev
+  }
 }

@@ -58,6 +58,8 @@ final class FaultDisk: Sendable {
     var durableNames: [String: Int] = [:]
     var operationCount = 0
     var crashAt = Int.max
+    /// What is free, and all there is; nil: as on the disk of the tests.
+    var space: (free: Int, all: Int)?
     var isCrashed: Bool { operationCount >= crashAt }
   }
 

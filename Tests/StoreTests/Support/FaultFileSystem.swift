@@ -32,7 +32,10 @@ struct FaultFileSystem: FileSystem {
   func read(_ path: String, atMost byteCount: Int, from offset: Int) throws(FileError) -> [UInt8]? {
     try files.read(path, atMost: byteCount, from: offset)
   }
-  func space(_ directory: String) throws(FileError) -> (free: Int, all: Int) { try files.space(directory) }
+  func space(_ directory: String) throws(FileError) -> (free: Int, all: Int) {
+    if let space = disk.state.withLock({ $0.space }) { return space }
+    return try files.space(directory)
+  }
   func allocate(_ path: String, byteCount: Int) throws(FileError) {
     try check(FAULT_WRITE, path)
     try files.allocate(path, byteCount: byteCount)

@@ -1,0 +1,140 @@
+import Foundation
+import LogsDisk
+import LogsSystem
+import LogsWire
+import Testing
+
+@testable import LogsStore
+
+/// What is deleted never stays in the archive, wherever that ends.
+@Suite struct ArchiveDeletionTests {
+  private static func texts(_ numbers: [Int]) -> [String] { numbers.map(String.init) }
+
+  private static func noted(_ bench: ArchiveBench) -> [ClosedRange<UInt64>] {
+    (bench.notes.content?.deletions ?? []).map(\.numbers).sorted { $0.lowerBound < $1.lowerBound }
+  }
+
+  @Test func `what is deleted behind the archive's end does not come with a segment that is just trimmed`() throws {
+    let bench = try ArchiveBench(segments: 4)
+    try bench.pass(1)
+    try bench.delete("web", 5...5)
+    #expect(try bench.pass(isReady: { _ in false }).rewritten == [])
+    #expect(Self.noted(bench) == [5...5])
+    var isTrimmed = false
+    var failure: (any Error)?
+    try bench.pass(pause: {
+      if isTrimmed { return }
+      isTrimmed = true
+      do { try bench.trim(below: 3) } catch { failure = error }
+    })
+    #expect(isTrimmed && failure == nil)
+    #expect(bench.notes.content?.through == 2)
+    #expect(try bench.entryCount("web", inArchived: 2) == 2)
+    #expect(Self.noted(bench) == [])
+    #expect(try CheckTests.findings(bench.path) == [])
+    #expect(
+      try bench.restored().readAll("web")
+        == .init(texts: Self.texts([1, 2, 3, 4, 6]), skips: [.init(from: 5, to: 5, reason: .deleted)]))
+  }
+
+  @Test func `a note goes with the archive's end, and asks for work only where that has something of it`() throws {
+    let bench = try ArchiveBench(segments: 4)
+    try bench.pass(1)
+    try bench.delete("web", 2...8)
+    try bench.delete("app/db", 3...3)
+    #expect(try bench.pass(isReady: { _ in false }).rewritten == [1])
+    #expect(Self.noted(bench) == [3...3, 4...8])
+    let head = try #require(try bench.pass(isReady: { _ in false }).head)
+    #expect(bench.notes.content?.deletions.contains { head.isDue($0, bench.catalog) } == false)
+    try bench.pass()
+    #expect(Self.noted(bench) == [3...3, 7...8])
+    try bench.pass()
+    #expect(Self.noted(bench) == [])
+    #expect(try bench.entryCount("web", inArchived: 3) == 1)
+    #expect(try bench.entryCount("app/db", inArchived: 3) == 0)
+    #expect(try CheckTests.findings(bench.path) == [])
+  }
+
+  @Test func `what was deleted and then trimmed by a rule is not archived`() throws {
+    let bench = try ArchiveBench(segments: 3)
+    try bench.pass(1)
+    try bench.delete("web", 5...5)
+    var trimmed = try bench.stream("web")
+    trimmed.removals.trim(1...6, byteCount: 60)
+    bench.catalog.publish([trimmed])
+    try bench.pass(2)
+    #expect(try bench.entryCount("web", inArchived: 2) == 0)
+    #expect(Self.noted(bench) == [])
+    #expect(try CheckTests.findings(bench.path) == [])
+    let reading = try bench.restored().readAll("web")
+    #expect(reading.texts == Self.texts([1, 2, 3, 7, 8, 9]))
+    #expect(reading.skips.contains(.init(from: 5, to: 5, reason: .deleted)))
+  }
+
+  @Test func `what a rule has hidden in the archive goes from it once it is deleted`() throws {
+    let bench = try ArchiveBench(segments: 2)
+    var trimmed = try bench.stream("web")
+    trimmed.removals.trim(1...3, byteCount: 30)
+    bench.catalog.publish([trimmed])
+    try bench.pass(2)
+    #expect(try bench.entryCount("web", inArchived: 1) == 3)
+    try bench.notes.note(ArchiveNotes.Deletion(stream: trimmed.id, numbers: 2...2))
+    #expect(try bench.pass().rewritten == [1])
+    #expect(try bench.entryCount("web", inArchived: 1) == 0)
+    #expect(Self.noted(bench) == [])
+  }
+
+  @Test func `a segment that cannot be written anew for lack of space does not count with what was deleted`() throws {
+    let disk = FaultDisk()
+    let bench = try ArchiveBench(segments: 2, disk: disk)
+    bench.configuration.retention.diskFreeMin = .bytes(1 << 30)
+    try bench.delete("web", 2...2)
+    var pieceCount = 0
+    disk.state.withLock { $0.space = (2 << 30, 4 << 30) }
+    let failure = #expect(throws: StoreError.self) {
+      try bench.pass(pause: {
+        pieceCount += 1
+        // Others write meanwhile: after the copy was read back, before it is written anew.
+        if pieceCount == 2 { disk.state.withLock { $0.space = ((1 << 30) + 1, 4 << 30) } }
+      })
+    }
+    #expect(failure?.code == .diskFull && failure?.message.contains("disk-min-free") == true, "\(pieceCount)")
+    #expect(!bench.directory.names("archive").contains("manifest"))
+    #expect(bench.directory.names("archive/next/segments").isEmpty)
+    disk.state.withLock { $0.space = (2 << 30, 4 << 30) }
+    #expect(try bench.pass().copied?.number == 1)
+    #expect(try bench.entryCount("web", inArchived: 1) == 2)
+  }
+
+  @Test func `a segment is given up while it is copied when too little would be free`() throws {
+    let disk = FaultDisk()
+    let bench = try ArchiveBench(segments: 2, disk: disk)
+    bench.configuration.retention.diskFreeMin = .bytes(1 << 30)
+    disk.state.withLock { $0.space = (2 << 30, 4 << 30) }
+    let failure = #expect(throws: StoreError.self) {
+      try bench.pass(pause: { disk.state.withLock { $0.space = ((1 << 30) - 1, 4 << 30) } })
+    }
+    #expect(failure?.code == .diskFull)
+    #expect(bench.directory.names("archive/next/segments").isEmpty)
+  }
+
+  @Test func `an archive on the disk of the data directory waits until there is room, and says so`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let disk = FaultDisk()
+    disk.state.withLock { $0.space = ((1 << 30) + 1, 4 << 30) }
+    var configuration = ArchiveTests.configuration(directory, clock)
+    configuration.retention.diskFreeMin = .bytes(1 << 30)
+    configuration.fileSystem = FaultFileSystem(disk: disk)
+    let test = try TestStore(configuration, in: directory)
+    ArchiveTests.fill(test, clock, 1...1)
+    #expect(test.sink.waitForLine("nothing is archived: segment 1 waits"))
+    #expect(test.store.statistics.archive?.failure?.contains("disk-min-free") == true)
+    #expect(test.store.statistics.archive?.copiedCount == 0)
+    disk.state.withLock { $0.space = (2 << 30, 4 << 30) }
+    #expect(test.sink.waitForLine("works again"))
+    ArchiveTests.awaitArchived(test, 1)
+    #expect(test.store.statistics.archive?.failure == nil)
+    test.close()
+  }
+}
