@@ -137,4 +137,30 @@ import Testing
     #expect(test.store.statistics.archive?.failure == nil)
     test.close()
   }
+
+  @Test func `notes reach no further than their streams at a start`() throws {
+    let directory = TestDirectory()
+    var configuration = TestStore.configuration(directory)
+    configuration.archive = "/dev/null/archive"
+    let test = try TestStore(configuration, in: directory)
+    for number in 1...3 as ClosedRange<UInt64> { test.append("web", .test("\(number)"), number: number) }
+    let stream = try #require(test.info("web")?.id)
+    test.close()
+    let paths = StorePaths(directory: directory.data)
+    do {
+      let notes = try ArchiveNotes(paths, PosixFileSystem())
+      for numbers in [2...2, 5...9] as [ClosedRange<UInt64>] {
+        try notes.note(ArchiveNotes.Deletion(stream: stream, numbers: numbers))
+      }
+      try notes.note(ArchiveNotes.Deletion(stream: 900, numbers: 1...Limits.numberMax))
+    }
+    for _ in 0..<2 {
+      let test = try TestStore(configuration, in: directory)
+      test.append("web", .test("new"), number: 9)
+      test.close()
+      let deletions = try #require(try ArchiveNotes(paths, PosixFileSystem()).content?.deletions)
+      #expect(
+        Set(deletions) == [.init(stream: stream, numbers: 2...2), .init(stream: 900, numbers: 1...Limits.numberMax)])
+    }
+  }
 }

@@ -81,6 +81,45 @@ import Testing
     #expect(bench.notes.content?.unreadable == [])
   }
 
+  @Test func `a stream that the data directory has lost stays in the archive`() throws {
+    let bench = try ArchiveBench(segments: 3)
+    try bench.pass(2)
+    let web = try bench.stream("web")
+    let manifest = bench.directory.contents("archive/manifest")
+    bench.catalog.delete(web.id)
+    // Something else is deleted, which has all segments looked at.
+    try bench.delete("app/db", 1...1)
+    let error = #expect(throws: StoreError.self) { try bench.pass() }
+    #expect(error?.message.contains("has the stream 'web', which the data directory lacks") == true)
+    #expect(bench.directory.contents("archive/manifest") == manifest)
+    #expect(try bench.restored().readAll("web").texts == Self.texts(1...6))
+    // Its id may have been given again.
+    var other = web
+    other.name = StreamName(stored: "other")
+    bench.catalog.publish([other])
+    #expect(throws: StoreError.self) { try bench.pass() }
+    bench.catalog.delete(web.id)
+    // A deletion that is just being recorded is none that was lost.
+    let whole = ArchiveNotes.Deletion(stream: web.id, numbers: 1...Limits.numberMax)
+    try bench.notes.intend(ArchiveNotes.Intent(deletion: whole, entry: 1))
+    try bench.pass(isReady: { _ in false })
+    bench.notes.settle(isRecorded: true)
+    try bench.pass()
+    #expect(bench.notes.content?.deletions == [])
+    #expect(try bench.restored().info("web") == nil)
+  }
+
+  @Test func `a stream that is gone is deleted in the archive where nothing is noted of that`() throws {
+    let bench = try ArchiveBench(segments: 2)
+    try bench.pass(1)
+    bench.catalog.delete(try bench.stream("web").id)
+    let paths = StorePaths(directory: bench.directory.data)
+    try PosixFileSystem().remove(paths.archive)
+    bench.notes = try ArchiveNotes(paths, PosixFileSystem())
+    try bench.pass()
+    #expect(try bench.restored().info("web") == nil)
+  }
+
   @Test func `no place in the data directory is taken, whether it is there or not`() throws {
     let bench = try ArchiveBench(segments: 1)
     for path in ["/data/archived", "/data/archived//", "/data/segments/more", "/data/../data/x", "/data/"] {

@@ -78,17 +78,43 @@ extension ArchiveNotes {
       stream = try #require(test.info("web")?.id)
       test.close()
     }
-    for (entry, isRecorded) in [(2, false), (1, true)] as [(UInt64, Bool)] {
+    // That a stream is not known says nothing.
+    let cases: [(Int64, UInt64, Bool)] = [(stream, 2, false), (stream, 1, true), (900, 4, false), (901, 3, true)]
+    for (index, (stream, entry, isRecorded)) in cases.enumerated() {
       let notes = try ArchiveNotes(StorePaths(directory: directory.data), PosixFileSystem())
-      let intent = ArchiveNotes.Intent(deletion: .init(stream: stream, numbers: 3...3), entry: entry)
+      let deletion = ArchiveNotes.Deletion(stream: stream, numbers: 3...3)
+      let intent = ArchiveNotes.Intent(deletion: deletion, entry: entry)
       try notes.intend(intent)
       #expect(try Self.content(directory)?.intent == intent)
       let test = try TestStore(configuration, in: directory)
-      _ = try test.delete("other", isRecorded ? 2...2 : 1...1).get()
+      let number = UInt64(index + 1)
+      test.append("other", .test("more"), producer: 2, number: number + 3)
+      _ = try test.delete("other", number...number).get()
       test.close()
       let deletions = try #require(try Self.content(directory)?.deletions)
-      #expect(deletions.contains(.init(stream: stream, numbers: 3...3)) == isRecorded, "\(entry): \(deletions)")
+      #expect(deletions.contains(deletion) == isRecorded, "\(stream), \(entry): \(deletions)")
     }
+  }
+
+  @Test func `what is intended counts as well if its numbers are deleted`() throws {
+    let directory = TestDirectory()
+    var configuration = TestStore.configuration(directory)
+    configuration.archive = Self.away
+    do {
+      let test = try TestStore(configuration, in: directory)
+      Self.fill(test)
+      _ = try test.delete("web", 1...2).get()
+      let stream = try #require(test.info("web")?.id)
+      test.close()
+      directory.remove("data/archive")
+      // As if `$audit` had lost its end in a repair.
+      let notes = try ArchiveNotes(StorePaths(directory: directory.data), PosixFileSystem())
+      try notes.intend(ArchiveNotes.Intent(deletion: .init(stream: stream, numbers: 1...2), entry: 9))
+    }
+    let test = try TestStore(configuration, in: directory)
+    _ = try test.delete("other", 1...1).get()
+    test.close()
+    #expect(try Self.content(directory)?.deletions.first?.numbers == 1...2)
   }
 
   @Test func `a power loss at any moment of a deletion leaves it noted if it is done, and only then`() throws {

@@ -110,6 +110,20 @@ final class ArchiveNotes: Sendable {
     do throws(StoreError) { try change { _ throws(StoreError) in } } catch {}
   }
 
+  /// Has notes reach no further than their streams do: what gets a higher number later is something else. Only after a
+  /// repair do streams have less than was deleted of them.
+  ///
+  /// - Parameter head: the last number of a stream; nil if there is no such stream.
+  func limit(toHeads head: (Int64) -> UInt64?) throws(StoreError) {
+    guard content != nil else { return }
+    try change { content throws(StoreError) in
+      content.deletions = content.deletions.compactMap { deletion in
+        guard let last = head(deletion.stream), last < deletion.numbers.upperBound else { return deletion }
+        return deletion.part(through: last)
+      }
+    }
+  }
+
   /// Notes what the archive has, and what it has done.
   ///
   /// - Parameter rests: for each deletion that it has done as far as it reaches what is left of that.
@@ -211,6 +225,9 @@ extension ArchiveNotes.Content {
 }
 
 extension ArchiveNotes.Deletion {
+  /// Whether it is one of a whole stream, whose numbers nothing else gets.
+  var isWhole: Bool { numbers == 1...Limits.numberMax }
+
   /// Nil if it begins later.
   func part(through last: UInt64) -> Self? {
     guard numbers.lowerBound <= last else { return nil }

@@ -40,6 +40,7 @@ extension ArchivePass {
   /// A data directory that was restored from another copy has segments of the same numbers with other entries.
   func checkHistory() throws(StoreError) {
     guard let head else { return }
+    try checkStreams(head)
     let listing = scene.directory.segments.current
     guard head.number <= listing.active.number else {
       throw StoreError(
@@ -75,5 +76,22 @@ extension ArchivePass {
         another directory
         """)
     }
+  }
+
+  /// Only a note says that a stream was deleted: a data directory that was repaired may have lost one.
+  private func checkStreams(_ head: ArchiveHead) throws(StoreError) {
+    // In this order: what is deleted in between is noted.
+    let missing = head.streams.values.filter { scene.catalog[$0.id]?.name != $0.name }.sorted { $0.id < $1.id }
+    // Without the file, which the message says how to get rid of, they count as deleted.
+    guard let known = scene.notes.content, known.directory == path, known.through > 0 else { return }
+    let noted = Set((known.deletions + [known.intent?.deletion].compactMap(\.self)).filter(\.isWhole).map(\.stream))
+    guard let lost = missing.first(where: { !noted.contains($0.id) }) else { return }
+    throw StoreError(
+      .notAStore,
+      """
+      \(path) has the stream '\(lost.name)', which the data directory lacks although nothing says that it was deleted: \
+      it was lost there. Name another directory, or restore from this one. To delete it here, too, stop the server and \
+      remove \(scene.directory.paths.archive)
+      """)
   }
 }

@@ -67,6 +67,7 @@ final class SegmentArchive: Sendable {
     do throws(StoreError) {
       let notes = try ArchiveNotes(directory.paths, directory.files)
       settle(notes)
+      try notes.limit { catalog[$0]?.head }
       monitor.withLock { state in
         state.notes = notes
         let configuration = state.configuration
@@ -89,10 +90,15 @@ final class SegmentArchive: Sendable {
   /// Finds out whether the deletion that a crash has interrupted is recorded.
   private func settle(_ notes: ArchiveNotes) {
     guard let intent = notes.content?.intent else { return }
-    // A stream that is gone was deleted; `$audit` itself may have been.
-    let isRecorded =
-      catalog[intent.deletion.stream] == nil || (catalog[OwnStreams.audit]?.head ?? 0) >= intent.entry
+    // That its stream is gone says nothing: a repair may have lost it, and `$audit`, too.
+    let isRecorded = (catalog[OwnStreams.audit]?.head ?? 0) >= intent.entry || isDeleted(intent.deletion)
     notes.settle(isRecorded: isRecorded)
+  }
+
+  private func isDeleted(_ deletion: ArchiveNotes.Deletion) -> Bool {
+    let removal = catalog[deletion.stream]?.removals.first(from: deletion.numbers.lowerBound)
+    guard let removal, removal.reason == .deleted else { return false }
+    return removal.numbers.clamped(to: deletion.numbers) == deletion.numbers
   }
 
   func apply(_ configuration: StoreConfiguration) {
