@@ -163,4 +163,44 @@ import Testing
         Set(deletions) == [.init(stream: stream, numbers: 2...2), .init(stream: 900, numbers: 1...Limits.numberMax)])
     }
   }
+
+  @Test func `ranges that the archive has removed are limited, and one that touches another is not one more`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let configuration = ArchiveTests.configuration(directory, clock)
+    let rangeCount = UInt64(ArchiveHead.removedRangeCountMax)
+    let stream: Int64
+    do {
+      let test = try TestStore(configuration, in: directory)
+      let text = (0..<100).map { "\($0)" }
+      for number in 1...rangeCount / 50 + 1 { test.append("many", .test(text), producer: 9, number: number) }
+      ArchiveTests.fill(test, clock, 1...1)
+      ArchiveTests.awaitArchived(test, 1)
+      stream = try #require(test.info("many")?.id)
+      test.close()
+    }
+    let paths = StorePaths(directory: directory.data)
+    let lines = (1...rangeCount).map { "deleted \(stream) \(2 * $0) \(2 * $0)\n" }.joined()
+    let body = "logs-archive 1\ndirectory \(directory.path)/archive\nthrough 1\n\(lines)"
+    try PosixFileSystem().write(
+      paths.archive, Array("\(body)check \(XXH3.hash(ByteString(body).span).hexadecimal)\n".utf8))
+    let test = try TestStore(configuration, in: directory)
+    let last = rangeCount * 2
+    for isDone in [false, true] {
+      // Whether they are noted, or in the archive.
+      if isDone {
+        #expect(test.sink.waitForLine("segment 1 is rewritten in the archive"))
+        let isEmpty = test.sink.monitor.wait(timeout: TestSink.patience) { _ in
+          (try? ArchiveNotes(paths, PosixFileSystem()).content?.deletions.isEmpty) == true ? true : nil
+        }
+        #expect(isEmpty == true)
+      }
+      let error = #expect(throws: Refusal.self) { try test.delete("many", last + 5...last + 6).get() }
+      #expect(error?.code == .badRequest && error?.text.contains("is the limit") == true)
+      #expect(error?.limit == .init("archive-ranges", rangeCount))
+    }
+    #expect(try test.delete("many", last + 1...last + 2).get().entryCount == 2)
+    _ = try test.delete("many").get()
+    test.close()
+  }
 }

@@ -85,6 +85,7 @@ import Testing
     let page = try Tree.file("spec/limits.md").lines
     for (row, file, line) in [
       ("| `archive-deletions` | 10,000 ranges or", "Archive/ArchiveNotes", "deletionCountMax = 10_000"),
+      ("| `archive-ranges` | 10,000 ranges that", "Archive/ArchiveHead", "removedRangeCountMax = 10_000"),
       ("| `archive-pace` | 64 MiB a second", "Archive/SegmentArchive", "byteCountPerSecond = 64 << 20"),
       (
         "| `archive-wait` | 30 min that", "StoreConfiguration",

@@ -5,6 +5,9 @@ internal import LogsWire
 /// The empty segment behind the last one of an archive, which makes it a data directory: which streams there are, where
 /// they go on, and what of them is not kept.
 struct ArchiveHead: Sendable {
+  /// Ranges that are not kept of one stream. The data directory forgets them with its segments, the archive keeps them.
+  static let removedRangeCountMax = 10_000
+
   var number: Int64
   var createdAt: Int64
   /// The archive's oldest segment.

@@ -245,7 +245,7 @@ extension ArchiveNotes.Deletion {
 
 extension ClosedRange<UInt64> {
   /// Whether they overlap, or one begins where the other ends. Sequence numbers have 63 bits.
-  fileprivate func touches(_ other: ClosedRange<UInt64>) -> Bool {
+  func touches(_ other: ClosedRange<UInt64>) -> Bool {
     lowerBound <= other.upperBound + 1 && other.lowerBound <= upperBound + 1
   }
 }

@@ -196,6 +196,16 @@ final class SegmentArchive: Sendable {
       .flatMap { deleted.kept(of: $0) }
   }
 
+  /// Whether the archive has as many ranges of a stream removed as it may, and these numbers would be one more.
+  func isFull(for deletion: ArchiveNotes.Deletion) throws(StoreError) -> Bool {
+    guard let known = try known() else { return false }
+    let noted = (known.notes.content?.deletions ?? []).filter { $0.stream == deletion.stream }.map(\.numbers)
+    let removed = (known.head?.streams[deletion.stream]?.removals ?? Removals()).ranges
+    guard removed.count + noted.count >= ArchiveHead.removedRangeCountMax else { return false }
+    let deleted = noted + removed.filter { $0.reason == .deleted }.map(\.numbers)
+    return !deleted.contains { $0.touches(deletion.numbers) }
+  }
+
   /// Notes what is about to be deleted, durably: if it is recorded, it will be deleted in the archive, too.
   ///
   /// - Parameter entry: the number that its entry in `$audit` gets.

@@ -44,12 +44,22 @@ struct DeletionPlan {
           or wait until retention has removed some
           """, limit: .init("removed-ranges", UInt64(countMax))))
     }
+    let archived = wanted.clamped(to: 1...max(stream.head, 1))
     do throws(StoreError) {
       report.add(try archive.kept(of: stream, within: wanted), of: stream)
+      if try archive.isFull(for: ArchiveNotes.Deletion(stream: stream.id, numbers: archived)) {
+        let countMax = ArchiveHead.removedRangeCountMax
+        return .failure(
+          Refusal(
+            .badRequest,
+            """
+            \(countMax) ranges of the stream '\(name)' are deleted in the archive, which is the limit; delete one that \
+            touches another, or the whole stream, or have old segments go from the archive (archive-retention-age)
+            """, limit: .init("archive-ranges", UInt64(countMax))))
+      }
     } catch {
       return .failure(Refusal(.storageFailed, "nothing was deleted: \(error)", isRetryable: true))
     }
-    let archived = wanted.clamped(to: 1...max(stream.head, 1))
     return .success(DeletionPlan(report: report, stream: stream, remaining: remaining, archived: archived))
   }
 
