@@ -97,8 +97,11 @@ struct DictionaryColumn: ~Copyable {
     lengths.removeAll()
     indices.removeAll()
     last = -1
-    // A single row has no place.
-    guard ends.count > 1 else { return _ = ends.popLast() }
+    // A single row has no place. A large table is of an earlier batch.
+    guard ends.count > 1 else {
+      if places.count > Self.keptPlaceCount { places = [] }
+      return _ = ends.popLast()
+    }
     // A table left by a batch of many rows would take longer to empty than a small batch takes to encode.
     if places.count > Self.keptPlaceCount, places.count > 16 * ends.count { places = [] }
     for place in places.indices { places[place] = 0 }
