@@ -144,6 +144,26 @@ import Testing
     try RepairTests.verify(crashed, clock, lossMax: 0, "\(loss)")
   }
 
+  @Test func `a page far behind those that the WAL has is saved, though the file is gone`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    _ = try CheckTests.make(directory, clock)
+    let filling = try TestStore(directory, clock)
+    let texts = (31...90).map { "\($0) " + String(repeating: "y", count: 9000) }
+    #expect(filling.append("web", .test(texts), producer: 60, number: 1)?.first == 31)
+    filling.close()
+    let test = try TestStore(directory, clock)
+    #expect(test.append("web", .test("last"), producer: 61, number: 1)?.first == 91)
+    let crashed = directory.copy()
+    test.close()
+    let file = "data/segments/0000000003.db"
+    #expect(2 * crashed.contents("\(file)-wal").count < crashed.contents(file).count)
+    crashed.remove(file)
+    _ = try RepairTests.repair(crashed)
+    let reading = try TestStore(crashed, clock).readAll("web")
+    #expect(reading.texts.last == "last" && reading.skips.last?.to == 90)
+  }
+
   @Test func `commits behind damage in the WAL are named, and saved when the segment is repaired`() throws {
     let directory = TestDirectory()
     let clock = TestClock()

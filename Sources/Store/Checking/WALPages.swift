@@ -35,6 +35,8 @@ struct WALPages {
     Self.headerByteCount + frame * (Self.frameHeaderByteCount + pageByteCount)
   }
 
+  private func page(_ frame: Int) -> Int { Int(Self.integer(log, start(frame))) }
+
   /// A big-endian number.
   private static func integer(_ bytes: [UInt8], _ offset: Int) -> UInt32 {
     bytes[offset..<offset + 4].reduce(0) { $0 << 8 | UInt32($1) }
@@ -60,7 +62,7 @@ struct WALPages {
   /// Whether a frame is what was written, if the check of the one before is.
   private func isWhole(_ frame: Int) -> Bool {
     let start = start(frame)
-    guard salt(at: start + 8) == salt, Self.integer(log, start) > 0 else { return false }
+    guard salt(at: start + 8) == salt, page(frame) > 0 else { return false }
     // Checks go on from those of the frame before.
     let before = storedCheck(frame == 0 ? 24 : self.start(frame - 1) + 16)
     let content = start + Self.frameHeaderByteCount
@@ -90,7 +92,6 @@ struct WALPages {
 
   // MARK: pages
 
-  /// What frames have that were written since the log was last begun anew.
   /// The file as it is with all pages of the log, in their order: also with those behind a frame that is damaged. What
   /// is left from before the log was last begun anew counts as not there.
   ///
@@ -98,10 +99,12 @@ struct WALPages {
   ///   page than its own; and one behind another whose check is damaged may be whole, all the same.
   func applied(to file: [UInt8], isWholeOnly: Bool) -> [UInt8] {
     var file = file
-    let pageCountMax = file.count / pageByteCount + frameCount
+    let whole = Set((0..<frameCount).filter(isWhole))
+    // Where the file is gone or cut, pages of it may be missing before those of the log: frames that are whole say so.
+    let pageCountMax = max(file.count / pageByteCount + frameCount, whole.map(page).max() ?? 0)
     for frame in 0..<frameCount where self.salt(at: start(frame) + 8) == salt {
-      let page = Int(Self.integer(log, start(frame)))
-      guard (1...pageCountMax).contains(page), !isWholeOnly || isWhole(frame) else { continue }
+      let page = page(frame)
+      guard (1...pageCountMax).contains(page), !isWholeOnly || whole.contains(frame) else { continue }
       let (begin, end) = ((page - 1) * pageByteCount, page * pageByteCount)
       if file.count < end { file += [UInt8](repeating: 0, count: end - file.count) }
       let content = start(frame) + Self.frameHeaderByteCount
