@@ -115,6 +115,21 @@ import Testing
     try Self.verify(emptied, clock, lossMax: 36, "emptied")
   }
 
+  @Test func `what is there of the page where a file was cut is saved`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    _ = try CheckTests.make(directory, clock)
+    let newest = "data/segments/0000000003.db"
+    let content = directory.contents(newest)
+    var pages: Set<Int> = []
+    for scan in PageScan.scans(content) { scan.forEachRow { pages.formUnion($0.pages) } }
+    #expect(pages.count == 1)
+    // The first row of a page lies at its end.
+    directory.write(newest, Array(content.prefix((pages.first ?? 1) * SegmentSchema.pageByteCount - 1)))
+    _ = try Self.repair(directory)
+    try Self.verify(directory, clock, lossMax: 2, "cut")
+  }
+
   @Test func `without the file store the segments say it`() throws {
     let directory = TestDirectory()
     let clock = TestClock()

@@ -35,7 +35,9 @@ struct PageScan {
   }
 
   private init(file: [UInt8], pageByteCount: Int) {
-    self.file = file
+    let cut = file.count % pageByteCount
+    // Of the page where a file was cut there is what was written before the cut.
+    self.file = cut == 0 ? file : file + [UInt8](repeating: 0, count: pageByteCount - cut)
     self.pageByteCount = pageByteCount
   }
 
