@@ -212,4 +212,24 @@ import Testing
       try RepairTests.verify(damaged, clock, lossMax: lossMax, "damage at \(place)")
     }
   }
+
+  @Test func `of what went around the journal and lies behind damage in the WAL, a check has a note`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let test = try CheckTests.make(directory, clock, closes: false, hasJournal: true)
+    let texts = (31...330).map { "\($0) " + String(repeating: "y", count: 1000) }
+    #expect(test.append("web", .test(texts), producer: 60, number: 1)?.first == 31)
+    let crashed = directory.copy()
+    test.close()
+    let wal = "data/segments/0000000003.db-wal"
+    var log = crashed.contents(wal)
+    // The last frame but two is in the last transaction.
+    log[log.count - 2 * (24 + SegmentSchema.pageByteCount) - 100] ^= 1
+    crashed.write(wal, log)
+    #expect(try CheckTests.findings(crashed.data).map(\.kind) == [.note])
+    #expect(try RepairTests.repair(crashed).summary.isNothingDamaged)
+    let started = try TestStore(crashed, clock)
+    #expect(started.sink.lines.contains { $0.contains("it ends for SQLite before") })
+    #expect(try started.readAll("web").texts == (1...30).map { "\($0)" })
+  }
 }

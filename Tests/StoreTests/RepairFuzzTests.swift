@@ -7,7 +7,7 @@ import Testing
 @testable import LogsStore
 
 /// Files damaged at random: a start refuses or serves what is whole, a check finds it, and a repair saves everything
-/// that is not on a damaged page.
+/// that can be read without a damaged page.
 @Suite struct RepairFuzzTests {
   private static let seeds: [UInt64] = {
     let environment = ProcessInfo.processInfo.environment
@@ -99,8 +99,10 @@ import Testing
     let found = (try? CheckTests.damage(damaged.copy().data)) ?? [Finding(.damage, "", "refused")]
     if !isServed { #expect(!found.isEmpty, note) }
 
-    let allowed = try Self.allowedLoss(pristine.directory, damaged)
+    let loss = try PossibleLoss(pristine.directory, damaged)
+    var allowed = try loss.onChangedPages()
     let dry = try RepairTests.repair(damaged, isDryRun: true)
+    if dry.summary.isNothingDamaged { allowed.merge(try loss.behindEndOfWAL()) { $0.union($1) } }
     let repaired = try RepairTests.repair(damaged)
     #expect(repaired.summary == dry.summary && repaired.findings == dry.findings, note)
     #expect(try RepairTests.repair(damaged, isDryRun: true).summary.isNothingDamaged, note)
@@ -157,68 +159,6 @@ import Testing
       store[generator.below(store.count)] ^= 1
       directory.write("data/store", store)
       return "a bit of store"
-    }
-  }
-
-  /// The entries that lie on pages that have changed, or where that cannot be told, in files that have changed.
-  private static func allowedLoss(
-    _ pristine: TestDirectory, _ damaged: TestDirectory
-  ) throws -> [String: Set<UInt64>] {
-    var names: [Int64: String] = [:]
-    var allowed: [String: Set<UInt64>] = [:]
-    var scanned: [String: Set<UInt64>] = [:]
-    let newest = try Database(
-      pristine.data + "/segments/0000000003.db", mode: .immutable, vfs: nil)
-    let rows = try newest.prepare("SELECT id, name FROM streams")
-    while try rows.step() { names[rows.integer(0)] = rows.text(1) }
-    for name in pristine.names().filter({ $0.hasSuffix(".db") }) {
-      let before = pristine.contents("data/segments/\(name)")
-      let after = damaged.contents("data/segments/\(name)")
-      let log = Log(pristine.contents("data/segments/\(name)-wal"), damaged.contents("data/segments/\(name)-wal"))
-      // One that has another's place is found there.
-      let isMoved = after != before && damaged.names().contains { damaged.contents("data/segments/\($0)") == before }
-      let pages = WALPages(log.before)?.applied(to: before, isWholeOnly: false) ?? before
-      PageScan.scans(pages)[0].forEachRow { row in
-        guard let stream = names[row.stream] else { return }
-        let isChanged = row.pages.contains { page in
-          if let isChanged = log.isChanged(page) { return isChanged }
-          let range = (page - 1) * row.pageByteCount..<page * row.pageByteCount
-          return range.upperBound > after.count || before[range] != after[range]
-        }
-        for batch in (try? Batch.run(row.batches)) ?? [] {
-          let numbers = Set(batch.header.firstSequence...batch.header.lastSequence)
-          scanned[stream, default: []].formUnion(numbers)
-          if isChanged, !isMoved { allowed[stream, default: []].formUnion(numbers) }
-        }
-      }
-    }
-    if pristine.contents("data/journal") != damaged.contents("data/journal") {
-      // What is in the journal alone.
-      for stream in streams { allowed[stream, default: []].formUnion(Set(1...2000).subtracting(scanned[stream] ?? [])) }
-    }
-    return allowed
-  }
-
-  /// The WAL of a segment, before it was damaged and after.
-  private struct Log {
-    let before: [UInt8]
-    private let after: [UInt8]
-    /// Where the last frame of each page is.
-    private var frames: [Int: Range<Int>] = [:]
-
-    init(_ before: [UInt8], _ after: [UInt8]) {
-      (self.before, self.after) = (before, after)
-      let byteCount = 24 + SegmentSchema.pageByteCount
-      for start in stride(from: 32, through: before.count - byteCount, by: byteCount) {
-        // Others are from before the log was begun anew.
-        guard before[start + 8..<start + 16] == before[16..<24] else { continue }
-        frames[before[start..<start + 4].reduce(0) { $0 << 8 | Int($1) }] = start..<start + byteCount
-      }
-    }
-
-    /// Nil if the page is not in it.
-    func isChanged(_ page: Int) -> Bool? {
-      frames[page].map { $0.upperBound > after.count || before[$0] != after[$0] }
     }
   }
 

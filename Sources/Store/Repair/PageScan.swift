@@ -13,11 +13,10 @@ struct PageScan {
     var batches: ByteString
     /// The pages that it lies on, from 1.
     var pages: [Int]
-    var pageByteCount: Int
   }
 
   private let file: [UInt8]
-  private let pageByteCount: Int
+  let pageByteCount: Int
   private var pageCount: Int { file.count / pageByteCount }
   /// Of `runs`: `id`, which is empty here, and those of `SegmentRow`.
   private static let columnCount = 12
@@ -124,7 +123,7 @@ struct PageScan {
   private func row(at start: Int, _ page: Int) -> Row? {
     guard let cell = cell(at: start, page) else { return nil }
     let (payload, pages) = payload(at: cell.content, cell.length, page)
-    return Self.row(payload, cell.length, pages, pageByteCount)
+    return Self.row(payload, cell.length, pages)
   }
 
   /// The length of what a cell holds, its row's number, and where the content begins.
@@ -207,7 +206,7 @@ struct PageScan {
     return columns.count == count && columns[0].type == 0 && content == length ? columns : nil
   }
 
-  private static func row(_ payload: [UInt8], _ length: Int, _ pages: [Int], _ pageByteCount: Int) -> Row? {
+  private static func row(_ payload: [UInt8], _ length: Int, _ pages: [Int]) -> Row? {
     guard let columns = columns(payload, length, count: columnCount), let stream = columns[1].integer(payload),
       columns[columnCount - 2].isBlob, columns[columnCount - 1].isBlob
     else { return nil }
@@ -216,8 +215,7 @@ struct PageScan {
     guard producers.upperBound <= payload.count, batches.lowerBound < payload.count else { return nil }
     return Row(
       stream: stream, producers: ByteString(Array(payload[producers])),
-      batches: ByteString(Array(payload[batches.lowerBound..<min(batches.upperBound, payload.count)])), pages: pages,
-      pageByteCount: pageByteCount)
+      batches: ByteString(Array(payload[batches.lowerBound..<min(batches.upperBound, payload.count)])), pages: pages)
   }
 
   private func stream(at start: Int, _ page: Int) -> (StreamInfo, SegmentSchema.StreamState)? {

@@ -110,13 +110,18 @@ extension StoreRepair {
     }
   }
 
-  /// All whole records of the journal, in their order. What is in the segment already is taken once.
+  /// What the journal has. What is in the segment already is taken once.
   private func journalRows() throws(StoreError) -> [GroupRows] {
     let content: [UInt8]?
     do throws(FileError) { content = try JournalCheck.content(paths, files, anchor) } catch { content = nil }
     guard let content else { return [] }
     guard content.count > JournalFormat.headerByteCount, let header = journalHeader(content) else { return [] }
-    let ring = unsafe content.span.bytes.extracting(droppingFirst: JournalFormat.headerByteCount)
+    return Self.records(in: content, header)
+  }
+
+  /// All whole records of a journal, in their order.
+  static func records(in journal: [UInt8], _ header: JournalFormat.Header) -> [GroupRows] {
+    let ring = unsafe journal.span.bytes.extracting(droppingFirst: JournalFormat.headerByteCount)
     var found: [(position: UInt64, rows: GroupRows)] = []
     for offset in stride(from: 0, to: ring.byteCount, by: header.blockByteCount) {
       guard let head = JournalFormat.recordHeader(of: ring.extracting(droppingFirst: offset)),
