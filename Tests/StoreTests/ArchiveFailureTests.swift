@@ -216,4 +216,26 @@ import Testing
     #expect(try bench.pass(now: bench.clock.now).expiredCount == 0)
     #expect(try bench.pass(now: bench.clock.now + 3600 * 20 * 1_000_000_000).expiredCount == 2)
   }
+
+  @Test func `archived segments expire though there is no room for the next one`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let disk = FaultDisk()
+    disk.state.withLock { $0.space = (2 << 30, 4 << 30) }
+    var configuration = ArchiveTests.configuration(directory, clock)
+    configuration.archiveAgeMax = .seconds(3600 * 60)
+    configuration.retention.diskFreeMin = .bytes(1 << 30)
+    configuration.fileSystem = FaultFileSystem(disk: disk)
+    let test = try TestStore(configuration, in: directory)
+    ArchiveTests.fill(test, clock, 1...2)
+    ArchiveTests.awaitArchived(test, 2)
+    disk.state.withLock { $0.space = ((1 << 30) + 1, 4 << 30) }
+    ArchiveTests.fill(test, clock, 3...4)
+    #expect(test.sink.waitForLine("nothing is archived: segment 3 waits"))
+    #expect(test.sink.waitForLine("trimmed in the archive: 1 segment"))
+    #expect(test.store.statistics.archive?.expiredCount == 1)
+    #expect(test.store.statistics.archive?.failure?.contains("disk-min-free") == true)
+    test.close()
+    #expect(directory.names("archive/segments") == (2...3).map { "000000000\($0).db" })
+  }
 }

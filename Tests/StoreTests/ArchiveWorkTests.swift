@@ -101,7 +101,7 @@ import Testing
       }
       do throws(StoreError) {
         var pass = try ArchivePass(scene, at: path)
-        _ = try pass.run(isReady: { _ in true }, now: nil, isRetrying: false)
+        try pass.run(isReady: { _ in true }, now: nil, isRetrying: false)
       } catch {
         #expect(left < 0, "\(error)")
         failedCount += 1

@@ -70,7 +70,7 @@ extension ArchivePass {
     let reason = StoreError(error, while: "rewrite")
     guard error.isDamage || error.isConstraint || error.path == segment.path else { throw reason }
     guard unreadable.insert(segment.number).inserted else { return }
-    outcome.remarks.append(
+    remarks.append(
       """
       segment \(segment.number) cannot be read: what was deleted stays in it until it can be, though nobody finds it \
       there: \(reason)

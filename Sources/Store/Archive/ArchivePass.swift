@@ -37,7 +37,7 @@ struct ArchivePass {
     var expiredCount = 0
     /// When the oldest segment is old enough to go, by the wall clock; nil if only time tells.
     var nextExpiryAt: Int64?
-    /// What is odd, for the log.
+    /// What is odd, for the log, once it is noted: before, the next attempt would say it again.
     var remarks: [String] = []
   }
 
@@ -49,6 +49,8 @@ struct ArchivePass {
   /// Archived segments that could not be read when something was to be taken from them.
   var unreadable: Set<Int64>
   var outcome = Outcome()
+  /// What is odd, and not noted yet.
+  var remarks: [String] = []
   private let files = PosixFileSystem()
 
   var path: String { target.path }
@@ -83,13 +85,15 @@ struct ArchivePass {
   /// The number of the next segment that the archive should get; nil if it takes whatever is the oldest.
   private var nextNumber: Int64? { head?.number }
 
-  /// Does one piece of work.
+  /// Does one piece of work. `outcome` has what was done, also if the rest has failed.
   ///
   /// - Parameters:
   ///   - isReady: whether a sealed segment may be copied now.
   ///   - now: the time by which segments of the archive expire; nil if none may.
   ///   - isRetrying: whether segments that could not be read are tried again.
-  mutating func run(isReady: (Segment) -> Bool, now: Int64?, isRetrying: Bool) throws(StoreError) -> Outcome {
+  mutating func run(isReady: (Segment) -> Bool, now: Int64?, isRetrying: Bool) throws(StoreError) {
+    // First, since the rest may fail for want of the space that this makes.
+    if let now { try expire(now) }
     var deletions = scene.notes.content?.deletions ?? []
     if let head, deletions.contains(where: { head.isDue($0, scene.catalog) }) {
       try delete(deletions)
@@ -98,10 +102,9 @@ struct ArchivePass {
       try rewrite(unreadable.sorted())
     }
     if try !fillGap(deletions) { try copyNext(deletions, isReady) }
+    // What has come may be old as well.
     if let now { try expire(now) }
     _ = try noteProgress(deletions)
-    outcome.head = head
-    return outcome
   }
 
   /// - Parameter deletions: what is done as far as the archive reaches.
@@ -118,7 +121,13 @@ struct ArchivePass {
       rests[deletion] = .some(isGone ? nil : deletion.part(behind: head.streams[deletion.stream]?.head ?? 0))
     }
     try scene.notes.note(directory: path, through: head.number - 1, unreadable: unreadable, rests: rests)
+    sayRemarks()
     return deletions.compactMap { rests[$0] ?? nil }
+  }
+
+  private mutating func sayRemarks() {
+    outcome.remarks += remarks
+    remarks = []
   }
 
   /// Copies the next segment, if it is there.
@@ -245,7 +254,7 @@ struct ArchivePass {
       return BackupManifest.File(digest: copy.digest, source: copy.stamp)
     }
     if file != nil, !isReadable(staged, segment.number) {
-      outcome.remarks.append(
+      remarks.append(
         """
         segment \(segment.number) cannot be read; the archive has it as it is. See logsd check \
         \(scene.directory.paths.directory)
@@ -304,6 +313,7 @@ struct ArchivePass {
   private mutating func expire(_ now: Int64) throws(StoreError) {
     guard let ageMax = scene.configuration.archiveAgeMax, var next = head else { return }
     outcome.nextExpiryAt = .max
+    let expiredCount = outcome.expiredCount
     // As with the retention of the data directory: a clock that was wrong once must not make a segment look older.
     var latest = Int64.min
     while next.trimmedBelow < next.number {
@@ -323,7 +333,7 @@ struct ArchivePass {
       next.trimmedBelow += 1
       outcome.expiredCount += 1
     }
-    guard outcome.expiredCount > 0 else { return }
+    guard outcome.expiredCount > expiredCount else { return }
     try target.beginNext(keepsSegments: false)
     try commit(next)
   }
@@ -358,7 +368,7 @@ struct ArchivePass {
       try add("tokens", content, secret)
     }
     try target.commit(manifest)
-    head = new
+    (head, outcome.head) = (new, new)
   }
 
   private mutating func add(_ name: String, _ content: [UInt8], _ files: PosixFileSystem) throws(StoreError) {

@@ -380,11 +380,15 @@ final class SegmentArchive: Sendable {
         """)
     }
     let isRetrying = isRetryDue()
-    let outcome = try pass.run(
-      isReady: { isReady($0, configuration) }, now: believedTime(configuration), isRetrying: isRetrying)
+    let failure: StoreError?
+    do throws(StoreError) {
+      try pass.run(isReady: { isReady($0, configuration) }, now: believedTime(configuration), isRetrying: isRetrying)
+      failure = nil
+    } catch { failure = error }
+    let outcome = pass.outcome
     monitor.withLock { state in
       guard state.configuration.archive == path else { return }
-      if isRetrying {
+      if isRetrying, failure == nil {
         state.unreadableRetryAt = SystemClock.monotonic() &+ configuration.archiveRetryIntervalMax.nanoseconds
       }
       state.head = outcome.head
@@ -398,6 +402,7 @@ final class SegmentArchive: Sendable {
       }
     }
     say(outcome, path)
+    if let failure { throw failure }
   }
 
   private func say(_ outcome: ArchivePass.Outcome, _ path: String) {

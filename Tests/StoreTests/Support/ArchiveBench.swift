@@ -45,7 +45,8 @@ final class ArchiveBench {
       configuration: configuration, directory: found.directory, pool: pool, catalog: catalog, notes: notes,
       pause: pause)
     var pass = try ArchivePass(scene, at: path ?? self.path)
-    return try pass.run(isReady: isReady, now: now, isRetrying: isRetrying)
+    try pass.run(isReady: isReady, now: now, isRetrying: isRetrying)
+    return pass.outcome
   }
 
   func pass(_ count: Int) throws { for _ in 0..<count { try pass() } }
