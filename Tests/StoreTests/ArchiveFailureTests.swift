@@ -97,7 +97,9 @@ import Testing
     var other = web
     other.name = StreamName(stored: "other")
     bench.catalog.publish([other])
-    #expect(throws: StoreError.self) { try bench.pass() }
+    let reused = #expect(throws: StoreError.self) { try bench.pass() }
+    #expect(reused?.message.contains("has the stream 'web', whose id another stream") == true)
+    #expect(reused?.message.contains("To delete it here") == false)
     bench.catalog.delete(web.id)
     // A deletion that is just being recorded is none that was lost.
     let whole = ArchiveNotes.Deletion(stream: web.id, numbers: 1...Limits.numberMax)
@@ -109,15 +111,34 @@ import Testing
     #expect(try bench.restored().info("web") == nil)
   }
 
-  @Test func `a stream that is gone is deleted in the archive where nothing is noted of that`() throws {
-    let bench = try ArchiveBench(segments: 2)
-    try bench.pass(1)
-    bench.catalog.delete(try bench.stream("web").id)
-    let paths = StorePaths(directory: bench.directory.data)
-    try PosixFileSystem().remove(paths.archive)
-    bench.notes = try ArchiveNotes(paths, PosixFileSystem())
-    try bench.pass()
-    #expect(try bench.restored().info("web") == nil)
+  @Test func `what is gone is deleted in the archive where nothing is noted of that`() throws {
+    for (isReady, stop) in [(true, Int.max), (false, .max), (true, 0), (true, 1), (false, 1)] {
+      let bench = try ArchiveBench(segments: 3)
+      try bench.pass(2)
+      let id = try bench.stream("web").id
+      bench.catalog.delete(id)
+      try bench.delete("app/db", 1...1, isNoted: false)
+      #expect(throws: StoreError.self) { try bench.pass() }
+      let paths = StorePaths(directory: bench.directory.data)
+      try PosixFileSystem().remove(paths.archive)
+      bench.notes = try ArchiveNotes(paths, PosixFileSystem())
+      var left = stop
+      let pause = { () throws(FileError) in
+        left -= 1
+        if left < 0 { throw FileError(operation: "stop", path: "", code: ECANCELED) }
+      }
+      do throws(StoreError) { try bench.pass(isReady: { _ in isReady }, pause: pause) } catch { #expect(left < 0) }
+      // It is not refused again.
+      for _ in 0..<2 { try bench.pass(isReady: { _ in isReady }) }
+      for number in 1...2 as ClosedRange<Int64> {
+        let file = StorePaths(directory: bench.path).segment(number)
+        let database = try Database(file, mode: .immutable, vfs: nil)
+        #expect(try database.integer("SELECT count(*) FROM runs WHERE stream = \(id)") == 0, "\(number), \(stop)")
+      }
+      #expect(try bench.entryCount("app/db", inArchived: 1) == 0)
+      #expect(try CheckTests.findings(bench.path) == [])
+      #expect(try bench.restored().info("web") == nil)
+    }
   }
 
   @Test func `no place in the data directory is taken, whether it is there or not`() throws {

@@ -80,10 +80,20 @@ extension ArchivePass {
 
   /// Only a note says that a stream was deleted: a data directory that was repaired may have lost one.
   private func checkStreams(_ head: ArchiveHead) throws(StoreError) {
+    let streams = head.streams.values.sorted { $0.id < $1.id }
+    let isOther = { (stream: StreamInfo) in scene.catalog[stream.id].map { $0.name != stream.name } ?? false }
+    if let old = streams.first(where: isOther) {
+      throw StoreError(
+        .notAStore,
+        """
+        \(path) has the stream '\(old.name)', whose id another stream of the data directory has: it was lost there. \
+        Name another directory, or restore from this one
+        """)
+    }
     // In this order: what is deleted in between is noted.
-    let missing = head.streams.values.filter { scene.catalog[$0.id]?.name != $0.name }.sorted { $0.id < $1.id }
+    let missing = streams.filter { scene.catalog[$0.id] == nil }
     // Without the file, which the message says how to get rid of, they count as deleted.
-    guard let known = scene.notes.content, known.directory == path, known.through > 0 else { return }
+    guard isKnown, let known = scene.notes.content else { return }
     let noted = Set((known.deletions + [known.intent?.deletion].compactMap(\.self)).filter(\.isWhole).map(\.stream))
     guard let lost = missing.first(where: { !noted.contains($0.id) }) else { return }
     throw StoreError(

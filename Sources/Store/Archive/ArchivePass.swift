@@ -95,7 +95,8 @@ struct ArchivePass {
     // First, since the rest may fail for want of the space that this makes.
     if let now { try expire(now) }
     var deletions = scene.notes.content?.deletions ?? []
-    if let head, deletions.contains(where: { head.isDue($0, scene.catalog) }) {
+    // While nothing is known of this archive, what was deleted before is noted nowhere.
+    if let head, !isKnown || deletions.contains(where: { head.isDue($0, scene.catalog) }) {
       try delete(deletions)
       deletions = try noteProgress(deletions)
     } else if isRetrying {
@@ -106,6 +107,9 @@ struct ArchivePass {
     if let now { try expire(now) }
     _ = try noteProgress(deletions)
   }
+
+  /// Whether the notes are of this archive.
+  var isKnown: Bool { scene.notes.content.map { $0.directory == path && $0.through > 0 } ?? false }
 
   /// - Parameter deletions: what is done as far as the archive reaches.
   /// - Returns: what is left of them, which the archive may get.
