@@ -286,4 +286,90 @@ extension ArchiveNotes {
     ArchiveTests.awaitArchived(test, 4)
     test.close()
   }
+
+  @Test func `what is intended counts if none of its numbers is kept and a command has deleted one`() throws {
+    // What is trimmed, what is deleted, and what was intended.
+    let cases: [(ClosedRange<UInt64>?, [ClosedRange<UInt64>], ClosedRange<UInt64>, Bool)] = [
+      (nil, [1...2, 3...4], 1...4, true), (1...2, [3...4], 1...4, true), (1...3, [5...5], 2...5, false),
+      (1...4, [], 1...4, false), (nil, [2...3], 1...3, false), (nil, [1...9], 1...Limits.numberMax, false),
+    ]
+    for isTrimmed in [false, true] {
+      for (trimmed, deleted, numbers, isDone) in cases {
+        let bench = try ArchiveBench(segments: 3)
+        bench.configuration.archive = nil
+        if isTrimmed { try bench.trim(below: 2) }
+        var stream = try bench.stream("web")
+        if let trimmed { stream.removals.trim(trimmed, byteCount: 10) }
+        bench.catalog.publish([stream])
+        for numbers in deleted { try bench.delete("web", numbers, isNoted: false) }
+        try bench.notes.intend(.init(deletion: .init(stream: stream.id, numbers: numbers), entry: 9))
+        let archive = SegmentArchive(
+          bench.configuration, directory: bench.found.directory, pool: bench.pool, catalog: bench.catalog)
+        archive.start(latest: nil)
+        archive.close()
+        // The first segment has 1 to 3.
+        let isRecorded = isDone || (isTrimmed && numbers == 1...3 && deleted == [2...3])
+        let deletions = try Self.content(bench.directory)?.deletions.map(\.numbers)
+        #expect(deletions == (isRecorded ? [numbers] : []), "\(numbers), \(deleted), \(isTrimmed)")
+      }
+    }
+  }
+
+  @Test func `a start with a full disk knows what is noted, and writes it later`() throws {
+    for isSet in [true, false] {
+      let directory = TestDirectory()
+      let clock = TestClock()
+      let disk = FaultDisk()
+      var configuration = ArchiveTests.configuration(directory, clock)
+      configuration.fileSystem = FaultFileSystem(disk: disk)
+      let stream: Int64
+      do {
+        let test = try TestStore(configuration, in: directory)
+        test.append("other", .test("other"), producer: 2, number: 1)
+        ArchiveTests.fill(test, clock, 1...1)
+        stream = try #require(test.info("web")?.id)
+        test.close()
+        let notes = try ArchiveNotes(StorePaths(directory: directory.data), PosixFileSystem())
+        try notes.note(.init(stream: stream, numbers: 4...9))
+        try notes.intend(.init(deletion: .init(stream: stream, numbers: 1...1), entry: 1))
+      }
+      disk.inject(.init(operation: FAULT_WRITE, suffix: "archive.tmp", code: SQLITE_FULL))
+      if !isSet { configuration.archive = nil }
+      do {
+        let test = try TestStore(configuration, in: directory)
+        #expect(throws: Refusal.self) { try test.delete("other", 1...1).get() }
+        disk.heal()
+        #expect(try test.delete("other", 1...1).get().entryCount == 1)
+        ArchiveTests.fill(test, clock, 2...2)
+        if isSet { ArchiveTests.awaitArchived(test, 2) }
+        test.close()
+      }
+      let content = try Self.content(directory)
+      #expect(content?.intent == nil)
+      // What was intended is not taken for done, though there is an entry of its number.
+      #expect(content?.deletions.contains { $0.stream == stream && $0.numbers.contains(1) } == false)
+    }
+  }
+
+  @Test func `notes that a full disk has left too long do not reach what is stored later`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    var configuration = TestStore.configuration(directory)
+    configuration.fileSystem = FaultFileSystem(disk: disk)
+    let stream: Int64
+    do {
+      let test = try TestStore(configuration, in: directory)
+      Self.fill(test)
+      stream = try #require(test.info("web")?.id)
+      test.close()
+      let notes = try ArchiveNotes(StorePaths(directory: directory.data), PosixFileSystem())
+      try notes.note(.init(stream: stream, numbers: 3...9))
+    }
+    disk.inject(.init(operation: FAULT_WRITE, suffix: "archive.tmp", code: SQLITE_FULL))
+    let test = try TestStore(configuration, in: directory)
+    disk.heal()
+    test.append("web", .test("4"), number: 4)
+    test.close()
+    #expect(try Self.content(directory)?.deletions == [.init(stream: stream, numbers: 3...3)])
+  }
 }

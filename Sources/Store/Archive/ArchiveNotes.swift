@@ -105,22 +105,31 @@ final class ArchiveNotes: Sendable {
       if isRecorded { state.content?.add(intent.deletion) }
       return true
     }
-    guard isIntended, !isRecorded else { return }
     // If this fails, it is done with the next change: before there is another entry in `$audit` in any case.
+    if isIntended, !isRecorded { write() }
+  }
+
+  /// Has the file say what is known, if it does not and can be written.
+  func write() {
+    guard content != nil else { return }
     do throws(StoreError) { try change { _ throws(StoreError) in } } catch {}
   }
 
   /// Has notes reach no further than their streams do: what gets a higher number later is something else. Only after a
-  /// repair do streams have less than was deleted of them.
+  /// repair do streams have less than was deleted of them. A disk that is full does not keep it from being known; then
+  /// `write` has to follow.
   ///
   /// - Parameter head: the last number of a stream; nil if there is no such stream.
-  func limit(toHeads head: (Int64) -> UInt64?) throws(StoreError) {
-    guard content != nil else { return }
-    try change { content throws(StoreError) in
-      content.deletions = content.deletions.compactMap { deletion in
+  func limit(toHeads head: (Int64) -> UInt64?) {
+    state.withLock { state in
+      guard let content = state.content else { return }
+      let deletions = content.deletions.compactMap { deletion in
         guard let last = head(deletion.stream), last < deletion.numbers.upperBound else { return deletion }
         return deletion.part(through: last)
       }
+      guard deletions != content.deletions else { return }
+      state.content?.deletions = deletions
+      state.isWritten = false
     }
   }
 

@@ -67,7 +67,8 @@ final class SegmentArchive: Sendable {
     do throws(StoreError) {
       let notes = try ArchiveNotes(directory.paths, directory.files)
       settle(notes)
-      try notes.limit { catalog[$0]?.head }
+      notes.limit { catalog[$0]?.head }
+      notes.write()
       monitor.withLock { state in
         state.notes = notes
         let configuration = state.configuration
@@ -96,9 +97,11 @@ final class SegmentArchive: Sendable {
   }
 
   private func isDeleted(_ deletion: ArchiveNotes.Deletion) -> Bool {
-    let removal = catalog[deletion.stream]?.removals.first(from: deletion.numbers.lowerBound)
-    guard let removal, removal.reason == .deleted else { return false }
-    return removal.numbers.clamped(to: deletion.numbers) == deletion.numbers
+    // One that is there was not deleted as a whole.
+    guard let stream = catalog[deletion.stream], !deletion.isWhole else { return false }
+    // Some may have been trimmed, before or since.
+    return !stream.keptRanges.contains { $0.overlaps(deletion.numbers) }
+      && stream.removals.ranges.contains { $0.reason == .deleted && $0.numbers.overlaps(deletion.numbers) }
   }
 
   func apply(_ configuration: StoreConfiguration) {
@@ -131,6 +134,7 @@ final class SegmentArchive: Sendable {
       return state.isStarted
     }
     monitor.signal()
+    writeNotes()
     guard isRunning else { return }
     if monitor.wait(timeout: Self.endPatience, until: { $0.hasEnded ? true : nil }) == nil {
       log(.warn("the archive's disk does not answer; what was being copied is copied again at the next start"))
@@ -224,8 +228,17 @@ final class SegmentArchive: Sendable {
     look()
   }
 
+  /// A segment was sealed.
+  func noteSeal() {
+    writeNotes()
+    look()
+  }
+
+  /// What a full disk has kept from the file: at the next start the streams may reach further.
+  private func writeNotes() { monitor.withLock { $0.notes }?.write() }
+
   /// Has it look for work soon.
-  func look() {
+  private func look() {
     monitor.withLock { $0.isPoked = true }
     monitor.signal()
   }

@@ -59,7 +59,7 @@ final class Sealing: UpkeepJob {
       if try seal(upkeep) {
         upkeep.log(.upkeep("segment \(segment.number) is sealed"))
         upkeep.rewriting.request(upkeep, isChanged: false)
-        upkeep.archive.look()
+        upkeep.archive.noteSeal()
         return .done
       }
       if upkeep.isClosing { return .done }
