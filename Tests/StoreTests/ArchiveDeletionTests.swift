@@ -198,9 +198,33 @@ import Testing
       let error = #expect(throws: Refusal.self) { try test.delete("many", last + 5...last + 6).get() }
       #expect(error?.code == .badRequest && error?.text.contains("is the limit") == true)
       #expect(error?.limit == .init("archive-ranges", rangeCount))
+      // What deletes nothing is answered.
+      #expect(try test.delete("many", 10 * last...10 * last + 1).get().entryCount == 0)
     }
     #expect(try test.delete("many", last + 1...last + 2).get().entryCount == 2)
     _ = try test.delete("many").get()
     test.close()
+  }
+
+  @Test func `a stream that has more ranges than may be takes deletions that make no more of them`() throws {
+    let bench = try ArchiveBench(segments: 1)
+    bench.configuration.archive = nil
+    let archive = SegmentArchive(
+      bench.configuration, directory: bench.found.directory, pool: bench.pool, catalog: bench.catalog)
+    var stream = try bench.stream("web")
+    (stream.head, stream.entryCount) = (20_000, 20_000)
+    for number in 1...5000 as ClosedRange<UInt64> {
+      stream.removals.add(Removal(numbers: 2 * number...2 * number, reason: .deleted, byteCount: 1))
+    }
+    bench.catalog.publish([stream])
+    // Within them, beside one, of nothing that is kept, and behind the end.
+    let cases: [(ClosedRange<UInt64>, UInt64?)] = [
+      (3...3, 1), (10_001...10_005, 5), (100...200, 50), (4...4, 0), (30_000...30_001, 0), (15_000...15_000, nil),
+    ]
+    for (numbers, count) in cases {
+      let deletion = Deletion(stream: stream.name, incarnation: .any, numbers: numbers, author: "")
+      let plan = DeletionPlan.make(deletion, bench.catalog, archive)
+      #expect((try? plan.get())?.report.entryCount == count, "\(numbers)")
+    }
   }
 }

@@ -35,7 +35,8 @@ struct DeletionPlan {
       remaining.removals.add(Removal(numbers: range, reason: .deleted, byteCount: byteCount))
     }
     let countMax = Limits.removedRangeCountMax
-    if remaining.removals.ranges.count > countMax {
+    // One that was restored from an archive may have more.
+    if remaining.removals.ranges.count > max(countMax, stream.removals.ranges.count) {
       return .failure(
         Refusal(
           .badRequest,
@@ -44,9 +45,13 @@ struct DeletionPlan {
           or wait until retention has removed some
           """, limit: .init("removed-ranges", UInt64(countMax))))
     }
-    let archived = wanted.clamped(to: 1...max(stream.head, 1))
+    let archived: ClosedRange<UInt64>
     do throws(StoreError) {
       report.add(try archive.kept(of: stream, within: wanted), of: stream)
+      if report.entryCount == 0 {
+        return .success(DeletionPlan(report: report, stream: stream, remaining: remaining, archived: wanted))
+      }
+      archived = wanted.clamped(to: 1...max(stream.head, 1))
       if try archive.isFull(for: ArchiveNotes.Deletion(stream: stream.id, numbers: archived)) {
         let countMax = ArchiveHead.removedRangeCountMax
         return .failure(
