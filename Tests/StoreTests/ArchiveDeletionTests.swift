@@ -206,6 +206,23 @@ import Testing
     test.close()
   }
 
+  @Test func `a segment that is copied and written anew waits for the room of both`() throws {
+    let disk = FaultDisk()
+    let bench = try ArchiveBench(segments: 2, disk: disk)
+    let byteCount = bench.directory.contents("data/segments/0000000001.db").count
+    bench.configuration.retention.diskFreeMin = .bytes(1 << 30)
+    disk.state.withLock { $0.space = ((1 << 30) + byteCount * 3 / 2, 4 << 30) }
+    try bench.delete("web", 2...2)
+    var pieceCount = 0
+    let failure = #expect(throws: StoreError.self) { try bench.pass(pause: { pieceCount += 1 }) }
+    #expect(failure?.code == .diskFull && pieceCount == 0)
+    disk.state.withLock { $0.space = ((1 << 30) + byteCount * 2, 4 << 30) }
+    #expect(try bench.pass().rewritten == [1])
+    // One that is only copied takes its room once.
+    disk.state.withLock { $0.space = ((1 << 30) + byteCount * 3 / 2, 4 << 30) }
+    #expect(try bench.pass().copied?.number == 2)
+  }
+
   @Test func `a stream that has more ranges than may be takes deletions that make no more of them`() throws {
     let bench = try ArchiveBench(segments: 1)
     bench.configuration.archive = nil
@@ -226,5 +243,15 @@ import Testing
       let plan = DeletionPlan.make(deletion, bench.catalog, archive)
       #expect((try? plan.get())?.report.entryCount == count, "\(numbers)")
     }
+  }
+
+  @Test func `ranges that were trimmed and touch take what all up to the last took`() {
+    var removals = Removals()
+    removals.add(Removal(numbers: 1...3, reason: .trimmed, byteCount: 30))
+    removals.add(Removal(numbers: 4...6, reason: .trimmed, byteCount: 60))
+    #expect(removals.ranges == [Removal(numbers: 1...6, reason: .trimmed, byteCount: 60)])
+    removals.add(Removal(numbers: 8...9, reason: .deleted, byteCount: 20))
+    removals.add(Removal(numbers: 10...10, reason: .deleted, byteCount: 10))
+    #expect(removals.ranges.last == Removal(numbers: 8...10, reason: .deleted, byteCount: 30))
   }
 }

@@ -1,3 +1,5 @@
+import CFaultVFS
+import CSQLite
 import Foundation
 import LogsDisk
 import LogsSystem
@@ -236,6 +238,37 @@ import Testing
     // The first one ended 50 hours ago, and the second one 25.
     #expect(try bench.pass(now: bench.clock.now).expiredCount == 0)
     #expect(try bench.pass(now: bench.clock.now + 3600 * 20 * 1_000_000_000).expiredCount == 2)
+  }
+
+  @Test func `a segment that cannot be read is noted before it counts`() throws {
+    for skip in 0...1 {
+      let disk = FaultDisk()
+      let bench = try ArchiveBench(segments: 2)
+      let paths = StorePaths(directory: bench.directory.data)
+      try bench.delete("web", 2...2)
+      try Database(paths.segment(1), mode: .readWrite, vfs: nil).execute("DROP INDEX runs_by_stream")
+      bench.notes = try ArchiveNotes(paths, FaultFileSystem(disk: disk))
+      disk.inject(.init(operation: FAULT_SYNC, suffix: "archive.tmp", code: SQLITE_FULL, skip: skip))
+      #expect(throws: StoreError.self) { try bench.pass() }
+      let isArchived = bench.directory.names("archive").contains("manifest")
+      #expect(isArchived == (skip > 0))
+      #expect(try ArchiveNotes(paths, PosixFileSystem()).content?.unreadable == (isArchived ? [1] : []))
+      disk.heal()
+      try bench.pass(2)
+      #expect(bench.notes.content?.through == 2 && bench.notes.content?.unreadable == [1])
+    }
+  }
+
+  @Test func `a gap whose end cannot be read is a failure`() throws {
+    let bench = try ArchiveBench(segments: 4)
+    try bench.pass(1)
+    try bench.trim(below: 3)
+    let (segment, away) = (bench.directory.data + "/segments/0000000003.db", bench.directory.path + "/away")
+    try FileManager.default.moveItem(atPath: segment, toPath: away)
+    let error = #expect(throws: StoreError.self) { try bench.pass() }
+    #expect(error?.code == .inputOutput && error?.message.contains("cannot read segment 3") == true)
+    try FileManager.default.moveItem(atPath: away, toPath: segment)
+    #expect(try bench.pass().lost == 2...2)
   }
 
   @Test func `archived segments expire though there is no room for the next one`() throws {

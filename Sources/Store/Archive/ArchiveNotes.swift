@@ -146,6 +146,11 @@ final class ArchiveNotes: Sendable {
     }
   }
 
+  /// Notes which archived segments cannot be read.
+  func note(unreadable: Set<Int64>) throws(StoreError) {
+    try change { content throws(StoreError) in content.unreadable = unreadable.sorted() }
+  }
+
   private func change(_ body: (inout Content) throws(StoreError) -> Void) throws(StoreError) {
     try state.withLock { state throws(StoreError) in
       var changed = state.content ?? Content()

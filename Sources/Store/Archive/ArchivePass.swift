@@ -152,6 +152,11 @@ struct ArchivePass {
     }
     guard let staged else { return }
     manifest.files[DirectorySurvey.name(segment.number)] = staged.file
+    if unreadable.contains(segment.number) {
+      // Before it counts: it has some of what was deleted.
+      try scene.notes.note(unreadable: unreadable)
+      sayRemarks()
+    }
     try commit(staged.head)
     outcome.copied = (segment.number, staged.file.digest.byteCount)
   }
@@ -162,7 +167,7 @@ struct ArchivePass {
   private mutating func stage(
     _ segment: Segment, _ deletions: [ArchiveNotes.Deletion]
   ) throws(StoreError) -> (file: BackupManifest.File, head: ArchiveHead)? {
-    guard let file = try copy(segment) else { return nil }
+    guard let file = try copy(segment, deletions) else { return nil }
     // Only now: what was trimmed before the copy was made must be known.
     let staged = Segment(number: segment.number, path: target.next.segment(segment.number), state: .sealed)
     let before = try end(of: segment, staged.path)
@@ -235,12 +240,19 @@ struct ArchivePass {
   /// Copies a sealed segment to where the next state of the archive is put together, and reads it back.
   ///
   /// - Returns: nil if it is gone.
-  private mutating func copy(_ segment: Segment) throws(StoreError) -> BackupManifest.File? {
+  private mutating func copy(
+    _ segment: Segment, _ deletions: [ArchiveNotes.Deletion]
+  ) throws(StoreError) -> BackupManifest.File? {
     let staged = target.next.segment(segment.number)
     let (files, scene, path) = (files, scene, path)
     let byteCount = try StoreError.of("look at") { () throws(FileError) in try files.byteCount(segment.path) }
     guard let byteCount else { return nil }
-    try scene.requireRoom(for: segment.number, byteCount, at: path)
+    let isTight = try StoreError.of("look at") { () throws(FileError) in
+      try scene.lacksRoom(for: 2 * byteCount, at: path)
+    }
+    // One that is then written anew takes the space twice: without it the copy would be in vain.
+    let count = isTight && holdsDeleted(segment, deletions) ? 2 : 1
+    try scene.requireRoom(for: segment.number, count * byteCount, at: path)
     // Others write to that disk, too.
     let pause = { () throws(FileError) in
       try scene.pause()
@@ -267,6 +279,15 @@ struct ArchivePass {
     return file
   }
 
+  /// Whether a segment of the data directory has some of what was deleted, as far as that can be said before it is
+  /// copied.
+  private func holdsDeleted(_ segment: Segment, _ deletions: [ArchiveNotes.Deletion]) -> Bool {
+    guard let before = before(segment.number + 1, scene.directory.segments.current) else { return false }
+    let catalog = nextHead(segment.number + 1, before, oldest: segment.number, deletions).catalog
+    return scene.read(segment) { connection throws(SQLiteError) in try connection.removableBytes(catalog).deleted > 0 }
+      ?? false
+  }
+
   private func isReadable(_ path: String, _ number: Int64) -> Bool {
     do throws(SQLiteError) {
       let database = try Database(path, mode: .immutable, vfs: nil)
@@ -286,7 +307,14 @@ struct ArchivePass {
     guard let old = head else { return false }
     let first = listing.segments.first { $0.number >= old.number && $0.state != .damaged }
     guard let first, first.number > old.number else { return false }
-    guard let before = before(first.number, listing) else { return false }
+    guard let before = before(first.number, listing) else {
+      throw StoreError(
+        .inputOutput,
+        """
+        cannot read segment \(first.number) in \(scene.directory.paths.segments), which says where the segments before \
+        it, which are gone, end; see logsd check if that does not pass
+        """)
+    }
     try target.beginNext(keepsSegments: false)
     let next = nextHead(first.number, before, oldest: old.trimmedBelow, deletions)
     for number in old.number..<first.number {
@@ -416,8 +444,9 @@ extension ArchiveScene {
     throw StoreError(
       .diskFull,
       """
-      segment \(number) waits, since with its \(byteCount >> 10) KiB in \(path) less would be free on the disk of the \
-      data directory than has to stay free (disk-min-free). Free some space, or have the archive on another disk
+      segment \(number) waits, since with the \(byteCount >> 10) KiB that it takes in \(path) less would be free on \
+      the disk of the data directory than has to stay free (disk-min-free). Free some space, or have the archive on \
+      another disk
       """)
   }
 

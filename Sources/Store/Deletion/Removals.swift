@@ -108,7 +108,9 @@ package struct Removals: Hashable, Sendable {
     let (first, second) = (ranges[index], ranges[index + 1])
     guard first.reason == second.reason, first.numbers.upperBound + 1 == second.numbers.lowerBound else { return }
     ranges[index].numbers = first.numbers.lowerBound...second.numbers.upperBound
-    ranges[index].byteCount += second.byteCount
+    let isTrimmed = first.reason == .trimmed
+    ranges[index].byteCount =
+      isTrimmed ? max(first.byteCount, second.byteCount) : first.byteCount + second.byteCount
     ranges.remove(at: index + 1)
   }
 

@@ -78,6 +78,10 @@ final class ReaderConnection: @unchecked Sendable {
 
   func isCompacted() throws(SQLiteError) -> Bool { try SegmentSchema.isCompacted(database) }
 
+  func removableBytes(_ catalog: Catalog) throws(SQLiteError) -> RemovableBytes {
+    try RemovableBytes(of: database, catalog)
+  }
+
   /// When the segment became the active one.
   func createdAt() throws(SQLiteError) -> Int64 { try database.integer("SELECT created FROM segment") }
 
