@@ -27,6 +27,7 @@ extension ArchivePass {
       guard try rewrite(segment, as: staged, catalog) else { continue }
       manifest.files[DirectorySurvey.name(number)] = BackupManifest.File(digest: try digest(staged))
       try target.commit(manifest)
+      outcome.rewritten.append(number)
     }
   }
 
@@ -61,7 +62,6 @@ extension ArchivePass {
       try files.rename(temporary, to: path)
     }
     unreadable.remove(segment.number)
-    outcome.rewritten.append(segment.number)
     return true
   }
 

@@ -144,7 +144,7 @@ struct ArchivePass {
       isReady(segment)
     else { return }
     try target.beginNext(keepsSegments: false)
-    let staged: (file: BackupManifest.File, head: ArchiveHead)?
+    let staged: (file: BackupManifest.File, head: ArchiveHead, isRewritten: Bool)?
     do throws(StoreError) { staged = try stage(segment, deletions) } catch {
       // Until it is tried again it would take space.
       do throws(StoreError) { try target.beginNext(keepsSegments: false) } catch {}
@@ -159,6 +159,7 @@ struct ArchivePass {
     }
     try commit(staged.head)
     outcome.copied = (segment.number, staged.file.digest.byteCount)
+    if staged.isRewritten { outcome.rewritten.append(segment.number) }
   }
 
   /// Puts a segment where the next state of the archive is made, without what was deleted of it.
@@ -166,7 +167,7 @@ struct ArchivePass {
   /// - Returns: nil if it is gone.
   private mutating func stage(
     _ segment: Segment, _ deletions: [ArchiveNotes.Deletion]
-  ) throws(StoreError) -> (file: BackupManifest.File, head: ArchiveHead)? {
+  ) throws(StoreError) -> (file: BackupManifest.File, head: ArchiveHead, isRewritten: Bool)? {
     guard let file = try copy(segment, deletions) else { return nil }
     // Only now: what was trimmed before the copy was made must be known.
     let staged = Segment(number: segment.number, path: target.next.segment(segment.number), state: .sealed)
@@ -174,8 +175,10 @@ struct ArchivePass {
     let next = nextHead(segment.number + 1, before, oldest: head?.trimmedBelow ?? segment.number, deletions)
     let catalog = next.catalog
     // The server may not have written it anew yet, or may never: in the archive it never counts as it is.
-    guard try hasDeleted(staged, catalog), try rewrite(staged, as: staged.path, catalog) else { return (file, next) }
-    return (BackupManifest.File(digest: try digest(staged.path)), next)
+    guard try hasDeleted(staged, catalog), try rewrite(staged, as: staged.path, catalog) else {
+      return (file, next, false)
+    }
+    return (BackupManifest.File(digest: try digest(staged.path)), next, true)
   }
 
   /// The streams at the end of a segment that has been copied, as the next one says.
@@ -345,7 +348,7 @@ struct ArchivePass {
   private mutating func expire(_ now: Int64) throws(StoreError) {
     guard let ageMax = scene.configuration.archiveAgeMax, var next = head else { return }
     outcome.nextExpiryAt = .max
-    let expiredCount = outcome.expiredCount
+    var expiredCount = 0
     // As with the retention of the data directory: a clock that was wrong once must not make a segment look older.
     var latest = Int64.min
     while next.trimmedBelow < next.number {
@@ -363,11 +366,12 @@ struct ArchivePass {
       }
       manifest.files[DirectorySurvey.name(next.trimmedBelow)] = nil
       next.trimmedBelow += 1
-      outcome.expiredCount += 1
+      expiredCount += 1
     }
-    guard outcome.expiredCount > expiredCount else { return }
+    guard expiredCount > 0 else { return }
     try target.beginNext(keepsSegments: false)
     try commit(next)
+    outcome.expiredCount += expiredCount
   }
 
   private func createdAt(_ number: Int64) -> Int64? {
