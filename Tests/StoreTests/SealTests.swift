@@ -1,6 +1,7 @@
 import CFaultVFS
 import CSQLite
 import Glibc
+import LogsDisk
 import LogsWire
 import Testing
 
@@ -32,6 +33,29 @@ import Testing
     let again = try TestStore(configuration)
     #expect(try again.readAll("web").texts == ["1", "2", "3"])
     #expect(again.append("web", .test("4"), number: 4)?.first == 4)
+  }
+
+  @Test func `what could not be read of the newest segment, since it was being sealed, is read of the next`() throws {
+    let directory = TestDirectory()
+    let test = try TestStore(directory)
+    test.append("web", .test("1"), number: 1)
+    let view = try StoreView(directory: directory.data)
+    var numbers: [Int64] = []
+    let locked = SQLiteError(code: SQLITE_BUSY, text: "database is locked", path: "", systemError: 0)
+    let number = try view.inNewest { number throws(SQLiteError) in
+      numbers.append(number)
+      guard number == 1 else { return number }
+      test.store.seal()
+      Self.waitUntilSealed(test.store)
+      throw locked
+    }
+    #expect(number == 2 && numbers == [1, 2])
+    let error = #expect(throws: StoreError.self) {
+      _ = try view.inNewest { _ throws(SQLiteError) -> Int in throw locked }
+    }
+    #expect(error?.code == .busy)
+    #expect(try view.newestWithEntries() == 1)
+    #expect(try view.unsealedSegments(through: 1).isEmpty)
   }
 
   @Test func `a request for an empty segment is over at once, and the next entry does not roll it`() throws {

@@ -84,13 +84,25 @@ package struct StoreView: Sendable {
   /// The newest segment that holds something.
   package func newestWithEntries() throws(StoreError) -> Int64 {
     let isComplete = try awaitJournal()
-    let number = try newest()
-    guard number > 0 else { return 0 }
-    if !isComplete { return number }
-    do throws(SQLiteError) {
+    return try inNewest { number throws(SQLiteError) in
+      guard number > 0, isComplete else { return number }
       return try openSegment(number).integer("SELECT EXISTS(SELECT 1 FROM runs)") == 0 ? number - 1 : number
-    } catch {
-      throw StoreError(error, while: "read")
+    }
+  }
+
+  /// Calls `body` with the number of the newest segment.
+  ///
+  /// The server may begin the next one meanwhile and seal this one, which nobody can read for that time: then what has
+  /// failed is done again with the next.
+  func inNewest<Result>(_ body: (Int64) throws(SQLiteError) -> Result) throws(StoreError) -> Result {
+    while true {
+      let number = try newest()
+      do throws(SQLiteError) { return try body(number) } catch {
+        guard try newest() == number else { continue }
+        var failure = StoreError(error, while: "read")
+        if error.isFailedOpen { failure.message += "; \(Self.advice)" }
+        throw failure
+      }
     }
   }
 

@@ -33,11 +33,14 @@ extension StoreView {
     return false
   }
 
+  /// Nil if the segment has no journal in front of it, or is no longer the newest and has everything.
   private func anchor(of number: Int64) throws(StoreError) -> JournalAnchor? {
     do throws(SQLiteError) {
       return try JournalAnchor.find(in: try openSegment(number))
     } catch {
-      throw StoreError(error, while: "read")
+      // The server may have begun the next segment, and be sealing this one.
+      if try newest() == number { throw StoreError(error, while: "read") }
+      return nil
     }
   }
 

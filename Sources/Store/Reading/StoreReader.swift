@@ -122,25 +122,21 @@ package final class StoreReader: Sendable {
   }
 
   private static func content(of paths: StorePaths, _ view: StoreView) throws(StoreError) -> Content {
-    let file = try view.file()
-    guard file.newest > 0 else { return Content(streams: [], newest: 0, trimmedBelow: 1) }
-    let path = paths.segment(file.newest)
-    let streams: [StreamInfo]
-    let identity: SegmentWriter.Identity
-    do throws(SQLiteError) { (streams, identity) = try content(of: path) } catch {
-      var failure = StoreError(error, while: "read")
-      if error.isFailedOpen { failure.message += "; \(StoreView.advice)" }
-      throw failure
+    let store = try view.file().id
+    let (newest, found) = try view.inNewest { number throws(SQLiteError) in
+      (number, number > 0 ? try Self.content(of: paths.segment(number)) : nil)
     }
-    guard identity.number == file.newest, identity.store == file.id.bytes else {
+    guard let (streams, identity) = found else { return Content(streams: [], newest: 0, trimmedBelow: 1) }
+    let path = paths.segment(newest)
+    guard identity.number == newest, identity.store == store.bytes else {
       throw StoreError(
-        .notAStore, "\(path) is not segment \(file.newest) of store \(file.id); restore the whole data directory")
+        .notAStore, "\(path) is not segment \(newest) of store \(store); restore the whole data directory")
     }
     guard identity.format <= SegmentSchema.format else { throw .newer(path, format: identity.format) }
-    guard (1...file.newest).contains(identity.trimmedBelow) else {
+    guard (1...newest).contains(identity.trimmedBelow) else {
       throw StoreError(.damaged, "\(path) is damaged: trimmed_below is \(identity.trimmedBelow)")
     }
-    var content = Content(streams: streams, newest: file.newest, trimmedBelow: identity.trimmedBelow)
+    var content = Content(streams: streams, newest: newest, trimmedBelow: identity.trimmedBelow)
     if identity.trimmedBelow > 1 { try setFirsts(&content, paths) }
     return content
   }
