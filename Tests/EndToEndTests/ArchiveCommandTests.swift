@@ -54,7 +54,7 @@ import Testing
       }
       push.closeInput()
       #expect(try push.wait() == .code(0), "\(push.errors.text)")
-      #expect(try Self.logsd(scene, "seal", "--data", server.data).exit == .code(0))
+      try expectSuccess(Self.logsd(scene, "seal", "--data", server.data))
       try server.wait(for: "unarchived_segments") { $0 == 0 }
       #expect(try server.fact("archive_failing") == 0)
       // Beside the server.
@@ -84,8 +84,8 @@ import Testing
         scene, ["--segment-age", "10m", "--upkeep-cpu", "0", "--archive", archive])
       func push(_ numbers: Range<Int>) throws {
         let file = try scene.file("f\(numbers.lowerBound)", Self.lines(numbers))
-        #expect(try server.run(["push", "web", file]).exit == .code(0))
-        #expect(try Self.logsd(scene, "seal", "--data", server.data).exit == .code(0))
+        try expectSuccess(server.run(["push", "web", file]))
+        try expectSuccess(Self.logsd(scene, "seal", "--data", server.data))
       }
       try push(1..<1_001)
       try server.wait(for: "archived_through_segment") { $0 >= 1 }
@@ -106,7 +106,7 @@ import Testing
       try server.wait(for: "unarchived_segments") { $0 == 0 }
       try server.wait(for: "archive_failing") { $0 == 0 }
 
-      #expect(try server.run(["delete", "web", "--to-seq", "500", "--yes"]).exit == .code(0))
+      try expectSuccess(server.run(["delete", "web", "--to-seq", "500", "--yes"]))
       try server.process.errors.waitForText("is rewritten in the archive, without what was deleted")
       try Polling.wait(for: "the end of the deletion") {
         let notes = try String(contentsOfFile: server.data + "/archive", encoding: .utf8)

@@ -61,7 +61,7 @@ import Testing
       #expect(last.exit == .code(0) && last.errors.isEmpty, "\(last.errors)")
       let whole = try Self.logsd(scene, "check", backup)
       #expect(whole.exit == .code(0), "\(whole.text) \(whole.errors)")
-      #expect(try Self.logsd(scene, "restore", backup, scene.path("last")).exit == .code(0))
+      try expectSuccess(Self.logsd(scene, "restore", backup, scene.path("last")))
       #expect(try Self.count(scene, scene.path("last")) == next - 1)
       // Beside the server a check finds nothing either.
       let checked = try Self.logsd(scene, "check", server.data)
@@ -80,11 +80,11 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene)
       let file = try scene.file("f", Self.lines(1..<101))
-      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", file]))
       let cursor = scene.path("cursor")
       let follow = ["follow", "web", "-n", "all", "--until-head", "--cursor-file", cursor, "-o", "raw"]
       #expect(try server.run(follow).lines.count == 100)
-      #expect(try Self.logsd(scene, "backup", server.data, scene.path("backup")).exit == .code(0))
+      try expectSuccess(Self.logsd(scene, "backup", server.data, scene.path("backup")))
       #expect(try server.stop() == .code(0))
       for (place, flags) in [("moved", ["--same-store"]), ("restored", [])] as [(String, [String])] {
         let words = ["restore", scene.path("backup"), scene.path(place)] + flags
@@ -108,9 +108,9 @@ import Testing
       // Where the damage is made depends on how the batches lie.
       let server = try TestServer(scene, ["--upkeep-cpu", "0"])
       let file = try scene.file("f", Self.lines(1..<5_001))
-      #expect(try server.run(["push", "web", file]).exit == .code(0))
-      #expect(try Self.logsd(scene, "seal", "--data", server.data).exit == .code(0))
-      #expect(try server.run(["push", "web", try scene.file("g", Self.lines(5_001..<5_011))]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", file]))
+      try expectSuccess(Self.logsd(scene, "seal", "--data", server.data))
+      try expectSuccess(server.run(["push", "web", try scene.file("g", Self.lines(5_001..<5_011))]))
       let refused = try Self.logsd(scene, "repair", server.data)
       #expect(refused.exit == .code(1) && refused.errors.contains("stop it first"))
       #expect(try server.stop() == .code(0))
@@ -130,7 +130,7 @@ import Testing
       let repaired = try Self.logsd(scene, "repair", server.data)
       #expect(repaired.exit == .code(0) && repaired.output == dry.output, "\(repaired.errors)")
       #expect(try Data(contentsOf: URL(fileURLWithPath: server.data + "/damaged/0000000001.db")) == content)
-      #expect(try Self.logsd(scene, "check", server.data).exit == .code(0))
+      try expectSuccess(Self.logsd(scene, "check", server.data))
       let again = try Self.logsd(scene, "repair", server.data)
       #expect(again.exit == .code(0) && again.errors.contains("nothing is damaged"))
       try server.restart()
@@ -143,7 +143,7 @@ import Testing
     var random = Seeded.forTest()
     try Scene.play { scene in
       let server = try TestServer(scene, ["--segment-bytes", "1M"])
-      #expect(try server.run(["push", "web", try scene.file("f", Self.lines(1..<60_001))]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", try scene.file("f", Self.lines(1..<60_001))]))
       try server.kill()
       // A copy of it cannot be made.
       try FileManager.default.removeItem(atPath: server.data + "/control.sock")

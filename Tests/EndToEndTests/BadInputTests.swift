@@ -71,7 +71,7 @@ import Testing
       for transport in [TestServer.Transport.unix, .tcp] {
         let server = try TestServer(scene, transport: transport, name: "\(transport)")
         let file = try scene.file("f", LogLines.file(LogLines.plain(5)))
-        #expect(try server.run(["push", "web", file, "--retry-for", "0"]).exit == .code(0))
+        try expectSuccess(server.run(["push", "web", file, "--retry-for", "0"]))
         let status = try server.run(["status", "--retry-for", "0"])
         #expect(status.exit == .code(0) && status.text.contains("resident"), "\(status.errors)")
         // And a follow ends when the server does.
@@ -136,7 +136,7 @@ import Testing
         Binaries.logsd,
         ["--data", scene.path("other"), "--listen", "none", "--listen-unix", server.socketPath])
       expect(other, exit: 1, says: ["server.sock", "in use"])
-      #expect(try server.run(["push", "web", try scene.file("f", [65])]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", try scene.file("f", [65])]))
       #expect(try server.stored("web") == [65, 10])
     }
   }

@@ -122,7 +122,7 @@ import Testing
       try Report(finished.output).check(kind: "append", runCount: 1, entryCount: 500)
       let streams = try server.run(["streams", "bench/**"])
       #expect(streams.lines.count == 2, "\(streams.text)")
-      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", file]))
       let read = try server.run(["bench", "read", "--stream", "web", "--repeat", "1", "-o", "json"])
       try Report(read.output).check(kind: "read", runCount: 1, entryCount: 100)
     }

@@ -132,7 +132,7 @@ import Testing
       let server = try TestServer(
         scene, ["--queries-per-client", "2"] + TestServer.listensForHTTP, data: data, transport: .tcp)
       let file = try scene.file("f", LogLines.file(LogLines.plain(100_000)))
-      #expect(try server.run(["push", "web", file], environment: ["LOGS_TOKEN": one]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", file], environment: ["LOGS_TOKEN": one]))
       // They go on until they are cancelled, and come at once: however slow this test is, the third finds the others.
       let terms = ["qz", "zq", "jq", "qj", "zj", "jz", "xq", "qx", "xz", "zx"].map { pair in
         let (first, second) = (pair.first!, pair.last!)

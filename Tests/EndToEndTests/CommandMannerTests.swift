@@ -58,7 +58,7 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene)
       let file = try scene.file("f", LogLines.file(LogLines.plain(3)))
-      #expect(try server.run(["push", "web", file, "--retry-for", "1m"]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", file, "--retry-for", "1m"]))
       for words in [["--server", server.url, "streams"], ["--server=\(server.url)", "streams"]] {
         let run = try scene.run(Binaries.logs, words + ["-o", "json"])
         #expect(run.exit == .code(0) && run.text.contains(#""name":"web""#), "\(run.errors)")
@@ -79,7 +79,7 @@ import Testing
           #"{"time":"2026-01-10T12:00:0\#(number)Z","message":"\#(name) \#(number)"}"# + "\n"
         }
         let path = try scene.file(name, lines.joined().utf8)
-        #expect(try server.run(["push", "app/\(name)", path, "--format", "json"]).exit == .code(0))
+        try expectSuccess(server.run(["push", "app/\(name)", path, "--format", "json"]))
       }
       func follow(_ words: String...) throws -> [String] {
         let run = try server.run(["follow", "-o", "raw", "--until-head", "-f"] + words)
@@ -107,7 +107,7 @@ import Testing
           return #"{"time":"2026-01-10T12:00:\#(second)Z","message":"\#(second)"}"# + "\n"
         }
         let path = try scene.file(name, lines.joined().utf8)
-        #expect(try server.run(["push", "app/\(name)", path, "--format", "json"]).exit == .code(0))
+        try expectSuccess(server.run(["push", "app/\(name)", path, "--format", "json"]))
       }
       func follow(_ words: String..., exit: ChildProcess.Exit = .code(0)) throws -> [String] {
         let run = try server.run(["follow", "app/*", "-o", "raw"] + words)
@@ -178,7 +178,7 @@ import Testing
       let line = #"{"time":"2026-10-25T00:45:00Z","message":"first"}"# + "\n"
       let next = #"{"time":"2026-10-25T01:45:00Z","message":"second"}"# + "\n"
       let file = try scene.file("f", (line + next).utf8)
-      #expect(try server.run(["push", "web", file, "--format", "json"]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", file, "--format", "json"]))
       let zone = ["TZ": "Europe/Berlin"]
       func query(_ since: String) throws -> Finished {
         try server.run(["query", "web", "-o", "raw", "--since", since], environment: zone)

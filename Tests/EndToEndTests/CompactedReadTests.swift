@@ -71,8 +71,8 @@ import Testing
     let flags = ["--rewrite-delay", "10ms", "--upkeep-cpu", "100", "--tail-bytes", "0"]
     let server = try TestServer(scene, TestServer.listensForHTTP + flags)
     let file = try scene.file("f", Array((lines.joined(separator: "\n") + "\n").utf8))
-    #expect(try server.run(["push", "web", file]).exit == .code(0))
-    #expect(try scene.run(Binaries.logs, ["seal", server.data]).exit == .code(0))
+    try expectSuccess(server.run(["push", "web", file]))
+    try expectSuccess(scene.run(Binaries.logs, ["seal", server.data]))
     try server.process.errors.waitForText("segment 1 is compacted")
     return server
   }
@@ -96,7 +96,7 @@ import Testing
       let counted = try scene.run(
         Binaries.logsd, ["sql", server.data, "-o", "csv", Self.countText])
       #expect(counted.text.split(separator: "\n").last.map(String.init) == "\(found.lines.count)")
-      #expect(try scene.run(Binaries.logsd, ["check", server.data]).exit == .code(0))
+      try expectSuccess(scene.run(Binaries.logsd, ["check", server.data]))
       #expect(try server.stop() == .code(0))
     }
   }

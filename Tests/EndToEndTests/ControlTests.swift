@@ -75,7 +75,7 @@ import Testing
       try server.kill()
       #expect(try Self.call(server, "reload").exit == .code(1))
       try server.restart()
-      #expect(try Self.call(server, "reload").exit == .code(0))
+      try expectSuccess(Self.call(server, "reload"))
     }
   }
 
@@ -83,7 +83,7 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene)
       let file = try scene.file("f", LogLines.file(LogLines.plain(1_000)))
-      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", file]))
       let finished = try Self.call(server, "seal")
       #expect(finished.exit == .code(0) && finished.errors.contains("everything stored in"), "\(finished.errors)")
       try server.process.errors.waitForText("logsd seal: everything stored so far is being sealed")
@@ -180,8 +180,8 @@ import Testing
       let server = try TestServer(scene, data: data)
       try server.process.errors.waitForText("use SIGHUP and SIGUSR1")
       let file = try scene.file("f", LogLines.file(LogLines.plain(10)))
-      #expect(try server.run(["push", "web", file]).exit == .code(0))
-      #expect(try Self.call(server, "seal").exit == .code(0))
+      try expectSuccess(server.run(["push", "web", file]))
+      try expectSuccess(Self.call(server, "seal"))
       let reload = try Self.call(server, "reload")
       #expect(reload.exit == .code(1) && reload.errors.contains("SIGHUP does the same"), "\(reload.errors)")
     }

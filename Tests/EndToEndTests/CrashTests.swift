@@ -10,7 +10,7 @@ import Testing
       // If Swift writes a backtrace instead, as under swift test, that is left alone.
       let server = try TestServer(scene, environment: ["SWIFT_BACKTRACE": "enable=no"])
       let lines = LogLines.plain(100)
-      #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(lines))]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", try scene.file("f", LogLines.file(lines))]))
       #expect(try server.stop(signal) == .signal(signal))
       let told = server.process.errors.text.split(separator: "\n").filter { $0.hasPrefix("logsd: ended by SIG") }
       #expect(told.count == 1, "\(server.process.errors.text)")

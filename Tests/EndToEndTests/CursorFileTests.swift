@@ -74,7 +74,7 @@ import Testing
   @Test func `a follow explains that its stream was replaced by another data directory`() throws {
     try Scene.play { scene in
       let first = try TestServer(scene, name: "first")
-      #expect(try first.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(100)))]).exit == .code(0))
+      try expectSuccess(first.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(100)))]))
       let cursor = scene.path("cursor")
       let follow = ["follow", "web", "--cursor-file", cursor, "-o", "raw", "-n", "all"]
       #expect(try first.run(follow + ["--until-head"]).lines.count == 100)
@@ -100,7 +100,7 @@ import Testing
       try server.stop()
       try FileManager.default.copyItem(atPath: server.data, toPath: scene.path("copy"))
       try server.restart()
-      #expect(try server.run(["push", "web", scene.path("f")]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", scene.path("f")]))
       let follow = ["follow", "web", "--cursor-file", scene.path("cursor"), "-o", "raw", "-n", "all"]
       #expect(try server.run(follow + ["--until-head"]).lines.count == 200)
       try server.stop()
@@ -128,7 +128,7 @@ import Testing
       let files = ["store", "segments/0000000001.db"].map { "\(server.data)/\($0)" }
       let older = try files.map { try Data(contentsOf: URL(fileURLWithPath: $0)) }
       try server.restart()
-      #expect(try server.run(["push", "web", scene.path("f")]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", scene.path("f")]))
       let follow = ["follow", "web", "--cursor-file", scene.path("cursor"), "-o", "raw", "-n", "all"]
       #expect(try server.run(follow + ["--until-head"]).lines.count == 200)
       try server.stop()
@@ -158,7 +158,7 @@ import Testing
       try FileManager.default.removeItem(atPath: server.data)
       try server.restart()
       // Whether it asks before or after the stream has been created again, its position does not exist.
-      #expect(try server.run(["push", "web", try scene.file("g", LogLines.file(LogLines.plain(10)))]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", try scene.file("g", LogLines.file(LogLines.plain(10)))]))
       #expect(try follow.wait() == .code(1))
       #expect(follow.output.lineCount == 100)
       #expect(follow.errors.text.contains("web"))

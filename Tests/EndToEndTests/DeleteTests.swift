@@ -131,7 +131,7 @@ import Testing
         // An end by a signal saves the cursor.
         first.signal(SIGINT)
         try first.wait()
-        #expect(try server.run(["delete", "web", "--yes"]).exit == .code(0))
+        try expectSuccess(server.run(["delete", "web", "--yes"]))
         if isRestarted {
           try server.kill()
           try server.restart()
@@ -144,7 +144,7 @@ import Testing
         second.signal(SIGINT)
         try second.wait()
         // A stream that is named is for its user to decide about.
-        #expect(try server.run(["delete", "web", "--yes"]).exit == .code(0))
+        try expectSuccess(server.run(["delete", "web", "--yes"]))
         try push(1...5, to: server)
         let named = try server.run(["follow", "web", "--cursor-file", scene.path("cursor")])
         #expect(named.exit != .code(0) && named.errors.contains("stream_replaced"), "\(named.errors)")
@@ -235,7 +235,7 @@ import Testing
       let named = try server.start(["follow", "app/a", "-n", "all", "-o", "raw"])
       try pattern.output.waitForLines(6)
       try named.output.waitForLines(3)
-      #expect(try server.run(["delete", "app/a", "--yes"]).exit == .code(0))
+      try expectSuccess(server.run(["delete", "app/a", "--yes"]))
       #expect(try named.wait() == .code(1))
       #expect(named.errors.text.contains("was deleted"), "\(named.errors.text)")
       try pattern.errors.waitForText("stream app/a was deleted")
@@ -256,7 +256,7 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene)
       try push(1...20, to: server)
-      #expect(try server.run(["delete", "web", "--from-seq", "15", "--to-seq", "19", "--yes"]).exit == .code(0))
+      try expectSuccess(server.run(["delete", "web", "--from-seq", "15", "--to-seq", "19", "--yes"]))
       for reverse in [[], ["--reverse"]] {
         let words = ["follow", "web", "-n", "8", "--until-head", "-o", "json"] + reverse
         let last = try server.run(words)
@@ -281,7 +281,7 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene)
       try push(1...10, to: server)
-      #expect(try server.run(["delete", "web", "--before-seq", "6", "--yes"]).exit == .code(0))
+      try expectSuccess(server.run(["delete", "web", "--before-seq", "6", "--yes"]))
       let audit = try server.run(["follow", "$audit", "-n", "all", "--until-head", "-o", "json"])
       #expect(audit.lines.count == 1, "\(audit.text)")
       #expect(audit.text.contains("web") && audit.text.contains("user \(geteuid()), process "), "\(audit.text)")

@@ -90,7 +90,7 @@ import Testing
       #expect(again.text.contains(#""seq":3337,"#) && again.text.contains(#""kind":"complete"}"#))
       let states = try second.run(["streams", "-o", "json"]).text
       #expect(states.contains(#""name":"a/c/d""#) && states.count { $0 == "\n" } == 3, "\(states)")
-      #expect(try second.run(["push", "a/c/d"]).exit == .code(0))
+      try expectSuccess(second.run(["push", "a/c/d"]))
       #expect(try second.run(["import", scene.path("all.jsonl"), "--retry-for", "0"]).exit == .code(1))
     }
   }
@@ -101,7 +101,7 @@ import Testing
       let lines = (1...9).map {
         line("m\($0)", of: $0 < 5 ? "a" : "b", #","level":"\#($0 % 2 == 0 ? "warn" : "info")""#)
       }
-      #expect(try server.run(["import", scene.file("f", lines.joined(separator: "\n").utf8)]).exit == .code(0))
+      try expectSuccess(server.run(["import", scene.file("f", lines.joined(separator: "\n").utf8)]))
       func exported(_ words: String...) throws -> [String] {
         try entries(server.run(["export"] + words)).map { String($0.split(separator: #""message":""#)[1].prefix(2)) }
       }
@@ -121,9 +121,9 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene)
       let file = try scene.file("f", (1...100).map { "line \($0)\n" }.joined().utf8)
-      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", file]))
       let range = ["--from-seq", "21", "--to-seq", "60"]
-      #expect(try server.run(["delete", "web", "--yes"] + range).exit == .code(0))
+      try expectSuccess(server.run(["delete", "web", "--yes"] + range))
       let exported = try server.run(["export", "web", "--strict"])
       #expect(exported.exit == .code(0) && exported.errors.contains("60 entries of 1 stream"), "\(exported.errors)")
       #expect(exported.lines[20].contains(#""seq":61,"#))
@@ -139,13 +139,13 @@ import Testing
   @Test func `an entry without a time gets the one at which it was received, unless it is to stay without`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
-      #expect(try server.run(["push", "web", scene.file("f", "one\n".utf8)]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", scene.file("f", "one\n".utf8)]))
       let exported = try server.run(["export", "web"])
       let file = try scene.file("e", exported.output)
       let received = try #require(exported.text.firstMatch(of: /"received":("[^"]*")/)).1
       #expect(exported.text.contains(#""time":null"#))
-      #expect(try server.run(["import", file, "--rename", "web=timed"]).exit == .code(0))
-      #expect(try server.run(["import", file, "--rename=web=untimed", "--untimed"]).exit == .code(0))
+      try expectSuccess(server.run(["import", file, "--rename", "web=timed"]))
+      try expectSuccess(server.run(["import", file, "--rename=web=untimed", "--untimed"]))
       #expect(try server.run(["export", "timed"]).text.contains(#""time":\#(received)"#))
       #expect(try server.run(["export", "untimed"]).text.contains(#""time":null"#))
     }
@@ -154,7 +154,7 @@ import Testing
   @Test func `entries are appended behind those of a stream, which a flag may rename`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
-      #expect(try server.run(["push", "new", scene.file("f", "before\n".utf8)]).exit == .code(0))
+      try expectSuccess(server.run(["push", "new", scene.file("f", "before\n".utf8)]))
       let lines = [line("1"), "", line("2", of: "other"), " \r", line("3", of: "$logsd"), line("4")]
       let file = try scene.file("e", lines.joined(separator: "\n").utf8)
       let own = try server.run(["import", file])
@@ -174,7 +174,7 @@ import Testing
   @Test func `a sealed stream takes none, the others do, and import fails`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
-      #expect(try server.run(["complete", "shut", "--create"]).exit == .code(0))
+      try expectSuccess(server.run(["complete", "shut", "--create"]))
       let lines = [line("1", of: "shut"), line("2"), line("", of: "shut", #","kind":"complete""#), line("3")]
       for spool in [[], ["--spool", scene.path("spool")]] {
         let imported = try server.run(["import", try scene.file("e", lines.joined(separator: "\n").utf8)] + spool)
@@ -190,8 +190,8 @@ import Testing
       let server = try TestServer(scene)
       let text = (1...3_000).map { line("line \($0)") + "\n" }.joined()
       let file = try scene.file("e.jsonl", text.utf8)
-      #expect(try scene.run("/usr/bin/gzip", [file]).exit == .code(0))
-      #expect(try server.run(["import", "\(file).gz"]).exit == .code(0))
+      try expectSuccess(scene.run("/usr/bin/gzip", [file]))
+      try expectSuccess(server.run(["import", "\(file).gz"]))
       #expect(try messages(server, "web").count == 3_000)
       let packed = try Data(contentsOf: URL(fileURLWithPath: "\(file).gz"))
       let cut = try scene.file("cut.jsonl.gz", packed.dropLast(100))
@@ -255,7 +255,7 @@ import Testing
       let server = try TestServer(scene)
       let slow = String(repeating: "a", count: 60) + "b\n"
       let file = try scene.file("f", String(repeating: slow, count: 10_000).utf8)
-      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", file]))
       let path = scene.path("x.db")
       // The server takes its time over each line, and says of the first ones at once that it gave up on them.
       let export = try server.start(["export", "web", "--sqlite", path, "-g", "^(a|a)*$"])

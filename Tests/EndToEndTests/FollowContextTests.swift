@@ -22,7 +22,7 @@ import Testing
       let follow = try server.start(["follow", "web", "-n", "all", "-C", "2", "-g", "x"])
       try follow.output.waitForLines(10)
       try push(scene, server, "web", 11...20, found: [15, 17])
-      #expect(try server.run(["complete", "web"]).exit == .code(0))
+      try expectSuccess(server.run(["complete", "web"]))
       #expect(try follow.wait() == .code(0), "\(follow.errors.text)")
       let lines = follow.output.text.split(separator: "\n").map(String.init)
       let expected =
@@ -49,7 +49,7 @@ import Testing
         try server.restart()
         try push(scene, server, "web", first...(first + 3), found: [8, 17])
       }
-      #expect(try server.run(["complete", "web"]).exit == .code(0))
+      try expectSuccess(server.run(["complete", "web"]))
       #expect(try follow.wait() == .code(0), "\(follow.errors.text)")
       let expected = (1...11).map { "n\($0)" } + ["--"] + (14...20).map { "n\($0)" }
       #expect(shown(follow.output.text.split(separator: "\n").map(String.init)) == expected, "\(follow.errors.text)")
@@ -98,14 +98,14 @@ import Testing
       let server = try TestServer(scene)
       let costly = String(repeating: "a", count: 64) + "!"
       let file = try scene.file("lines", LogLines.file(["one a", costly, "three a", "four b"].map { Array($0.utf8) }))
-      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", file]))
       let pattern = ["-g", "(a|aa)+$"]
       let plain = try server.start(["follow", "web", "-n", "all", "-o", "raw"] + pattern)
       let around = try server.start(["follow", "web", "-n", "all", "-o", "raw", "-A", "1"] + pattern)
       try plain.output.waitForLines(2)
       try around.output.waitForLines(4)
-      #expect(try server.run(["push", "web", file]).exit == .code(0))
-      #expect(try server.run(["complete", "web"]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", file]))
+      try expectSuccess(server.run(["complete", "web"]))
       for (follow, lines) in [(plain, ["one a", "three a"]), (around, ["one a", costly, "three a", "four b"])] {
         #expect(try follow.wait() == .code(0), "\(follow.errors.text)")
         #expect(follow.output.text.split(separator: "\n").map(String.init) == lines + lines)

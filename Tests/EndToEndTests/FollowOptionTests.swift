@@ -12,7 +12,7 @@ import Testing
       let server = try TestServer(scene)
       for (name, count) in [("app/a", 3), ("app/b", 9)] {
         let file = try scene.file("f", LogLines.file(LogLines.plain(count)))
-        #expect(try server.run(["push", name, file]).exit == .code(0))
+        try expectSuccess(server.run(["push", name, file]))
       }
       let short = "--from-seq 7 is beyond the last number: that of app/a is 3"
       let both = "--from-seq 20 is beyond the last number: that of app/a is 3, that of app/b is 9"
@@ -37,7 +37,7 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene)
       for name in ["app/a", "app/b", "app/c"] {
-        #expect(try server.run(["push", name, scene.file("f", name.utf8)]).exit == .code(0))
+        try expectSuccess(server.run(["push", name, scene.file("f", name.utf8)]))
       }
       for command in [["follow", "--until-head"], ["query"]] {
         let run = try server.run(command + ["app/{a,c}", "-o", "raw"])
@@ -57,7 +57,7 @@ import Testing
       let server = try TestServer(scene)
       // In two pushes, so that starts and ends fall inside batches as well.
       for part in [LogLines.plain(2_500), LogLines.plain(500, from: 2_501)] {
-        #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(part))]).exit == .code(0))
+        try expectSuccess(server.run(["push", "web", try scene.file("f", LogLines.file(part))]))
       }
       func follow(_ words: String...) throws -> [Int] {
         let finished = try server.run(["follow", "web", "-o", "raw"] + words)
@@ -92,7 +92,7 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene)
       let file = try scene.file("f", LogLines.file(LogLines.plain(3)))
-      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", file]))
       let ahead = try server.run(["follow", "web", "--from-seq", "5"])
       #expect(ahead.exit == .code(1) && ahead.output.isEmpty && ahead.errors.contains("web"), "\(ahead.errors)")
 
@@ -104,7 +104,7 @@ import Testing
       #expect(two.errors == "logs: there are no streams 'wep', 'wbe'; did you mean 'web'?\n")
       #expect(try server.run(["follow", "wep", "--until-head", "--strict"]).exit == .code(5))
       try server.wait(for: "subscriptions") { $0 == 1 }
-      #expect(try server.run(["push", "later", file]).exit == .code(0))
+      try expectSuccess(server.run(["push", "later", file]))
       try waiting.output.waitForLines(3)
       #expect(waiting.errors.text == "logs: waiting for 'later': it does not exist yet\n")
     }
@@ -114,7 +114,7 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene)
       let file = try scene.file("f", LogLines.file(LogLines.plain(50_000)))
-      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", file]))
       let finished = try scene.run(
         "/bin/bash",
         [
@@ -131,7 +131,7 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene)
       let file = try scene.file("f", LogLines.file(LogLines.plain(3)))
-      #expect(try server.run(["push", "web", file, "--level", "error"]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", file, "--level", "error"]))
       let follow = ["follow", "web", "--until-head"]
       let escape: Character = "\u{1b}"
       #expect(try !server.run(follow).text.contains(escape))
@@ -148,7 +148,7 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene)
       let file = try scene.file("f", LogLines.file(LogLines.plain(3)))
-      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", file]))
       let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw"])
       try follow.output.waitForLines(3)
       #expect(follow.errors.bytes.isEmpty, "\(follow.errors.text)")

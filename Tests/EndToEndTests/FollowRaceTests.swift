@@ -33,7 +33,7 @@ import Testing
       // Without a tail cache everything is read by the reader threads.
       let server = try TestServer(scene, ["--tail-entries", "0", "--reader-threads", "1"])
       let file = try scene.file("file", LogLines.file(LogLines.plain(20_000)))
-      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", file]))
       let client = try RawClient(server.url)
       try client.handshake()
       for round in 0..<20 {

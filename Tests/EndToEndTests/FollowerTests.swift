@@ -48,7 +48,7 @@ import Testing
       let fast = try (0..<2).map { _ in try server.start(follow) }
 
       // Once without the slow one, to learn what the server needs for the rest.
-      #expect(try server.run(["push", "web", path]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", path]))
       for follower in fast { try follower.output.waitForLines(lines.count) }
       let before = try server.fact("resident_bytes")
 
@@ -97,7 +97,7 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene, ["--heartbeat", "400ms", "--output-timeout", "2s"])
       let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw"], readsOutput: false)
-      #expect(try server.run(["push", "web", try scene.file("f", file)]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", try scene.file("f", file)]))
       // Peers that answer nothing are given up after three heartbeats each, which measures the time.
       for _ in 0..<4 {
         let dead = try RawClient(server.url)

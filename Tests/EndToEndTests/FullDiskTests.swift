@@ -10,7 +10,7 @@ import Testing
 
       let server = try TestServer(scene, data: "\(disk)/data")
       let lines = LogLines.plain(1_000)
-      #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(lines))]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", try scene.file("f", LogLines.file(lines))]))
       let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw"])
       try follow.output.waitForLines(lines.count)
       let filler = "\(disk)/filler"
@@ -50,7 +50,7 @@ import Testing
       let data = "\(disk)/data"
       let server = try TestServer(scene, data: data)
       let lines = LogLines.plain(1_000)
-      #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(lines))]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", try scene.file("f", LogLines.file(lines))]))
       try waitForReserve(data)
       #expect(try server.stop() == .code(0))
       let filler = "\(disk)/filler"

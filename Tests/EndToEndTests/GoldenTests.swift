@@ -7,7 +7,7 @@ import Testing
       let server = try TestServer(scene)
       for (stream, entries) in Golden.entries {
         let file = try scene.file("entries", entries.utf8)
-        #expect(try server.run(["push", stream, file, "--format", "json"]).exit == .code(0))
+        try expectSuccess(server.run(["push", stream, file, "--format", "json"]))
       }
       for screen in Golden.screens {
         let query = try server.start(

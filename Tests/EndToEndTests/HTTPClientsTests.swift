@@ -19,9 +19,9 @@ import Testing
       let client = try start(scene, "\(door)/api/v1/streams/web/follow", count)
       let lines = (1...count).map { "entry \($0) 😀" }
       for line in lines {
-        #expect(try server.run(["push", "web"], input: .file(scene.file("line", "\(line)\n".utf8))).exit == .code(0))
+        try expectSuccess(server.run(["push", "web"], input: .file(scene.file("line", "\(line)\n".utf8))))
       }
-      #expect(try server.run(["complete", "web"]).exit == .code(0))
+      try expectSuccess(server.run(["complete", "web"]))
       #expect(try client.wait() == .code(0), "\(Sample(client.errors.bytes))")
       #expect(client.output.lines == lines + [""])
     }
@@ -57,7 +57,7 @@ import Testing
   func `what a page keeps says how it is doing, and gives up when it was told to`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene, TestServer.listensForHTTP)
-      #expect(try server.run(["push", "web"], input: .file(scene.file("f", "one\ntwo\n".utf8))).exit == .code(0))
+      try expectSuccess(server.run(["push", "web"], input: .file(scene.file("f", "one\ntwo\n".utf8))))
       let url = "\(try server.httpURL())/api/v1/streams/web/follow"
       let script = """
         import { watch } from '\(Self.folder)/follow.js'

@@ -162,7 +162,7 @@ import Testing
       #expect(closed.status == 200 && !Self.allows(closed) && closed.headers["vary"] == nil)
       #expect(try Self.preflight(server).status == 405)
       try scene.file("logsd.conf", "http-allow-origin = \(Self.origin)\n".utf8)
-      #expect(try scene.run(Binaries.logsd, ["reload", "--data", server.data]).exit == .code(0))
+      try expectSuccess(scene.run(Binaries.logsd, ["reload", "--data", server.data]))
       try Polling.wait(for: "the setting") { try Self.allows(peer.get("/api/v1/streams", shown)) }
       #expect(try Self.preflight(server).status == 200)
       for wrong in ["*", "app.example", "https://app.example/", "https://", "null", "https://a.example:443", "ftp://a"]

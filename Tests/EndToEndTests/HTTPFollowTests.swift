@@ -105,7 +105,7 @@ import Testing
       for target in ["/api/v1/streams/later/follow?last=0", "/api/v1/follow?stream=lat*&last=0"] {
         #expect(try EventReader(server, target, ["Last-Event-ID: \(start)"]).next().message == "first")
       }
-      #expect(try server.run(["complete", "later"]).exit == .code(0))
+      try expectSuccess(server.run(["complete", "later"]))
       #expect(try reader.next().object["kind"] as? String == "complete")
       #expect(try reader.next().name == "complete")
       #expect(try reader.hasEnded())
@@ -155,7 +155,7 @@ import Testing
   @Test func `what was deleted is named`() throws {
     try Self.play { server in
       try Self.append(server, "web", ["one", "two", "three"])
-      #expect(try server.run(["delete", "web", "--from-seq", "2", "--to-seq", "2", "--yes"]).exit == .code(0))
+      try expectSuccess(server.run(["delete", "web", "--from-seq", "2", "--to-seq", "2", "--yes"]))
       let reader = try EventReader(server, "/api/v1/streams/web/follow?after=0")
       let events = try reader.next(4)
       #expect(events.map(\.name) == ["log", "skipped", "log", "live"])
@@ -226,7 +226,7 @@ import Testing
       let server = try TestServer(scene, TestServer.listensForHTTP + ["--heartbeat", "200ms"])
       let reader = try EventReader(server, "/api/v1/streams/web/follow", ["Authorization: Bearer \(secret)"])
       #expect(try reader.next().name == "live")
-      #expect(try token(["revoke", "t"]).exit == .code(0))
+      try expectSuccess(token(["revoke", "t"]))
       let last = try reader.next()
       #expect(last.name == "error" && last.object["code"] as? String == "unauthorized")
       #expect(try reader.hasEnded() && reader.peer.hasEnded())

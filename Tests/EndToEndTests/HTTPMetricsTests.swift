@@ -117,7 +117,7 @@ import Testing
   @Test func `what clients lost is counted by reason`() throws {
     try Self.play { server in
       try Self.append(server)
-      #expect(try server.run(["delete", "web", "--before-seq", "2", "--yes"]).exit == .code(0))
+      try expectSuccess(server.run(["delete", "web", "--before-seq", "2", "--yes"]))
       let page = try HTTPPeer(server).get("/api/v1/streams/web/follow?after=0&limit=1")
       #expect(page.text.contains("event: skipped"))
       let peer = try HTTPPeer(server)

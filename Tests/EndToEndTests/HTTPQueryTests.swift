@@ -10,7 +10,7 @@ import Testing
 
   private static func push(_ server: TestServer) throws {
     let file = try server.scene.file("f", LogLines.file(LogLines.plain(100_000)))
-    #expect(try server.run(["push", "web", file]).exit == .code(0))
+    try expectSuccess(server.run(["push", "web", file]))
   }
 
   /// A number of `/metrics`, as a client reads it that sees all.

@@ -166,7 +166,7 @@ import Testing
     let lines = LogLines.plain(5_000)
     try Scene.play { scene in
       let server = try TestServer(scene, ["--segment-bytes", "1M"])
-      #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(lines))]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", try scene.file("f", LogLines.file(lines))]))
       try server.kill()
       for _ in 0..<Environment.rounds(10) {
         try server.startAndKill(afterSpins: Int.random(in: 0...2_000_000, using: &random))

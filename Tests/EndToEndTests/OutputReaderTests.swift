@@ -15,7 +15,7 @@ import Testing
   @Test func `a follow of an idle stream ends when the reader of its pipe closes`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
-      #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(1)))]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(1)))]))
       let one = try pipe(server, "web -o raw", into: "head -1")
       #expect(one.lines.count == 2 && one.lines.last == "0" && one.errors.isEmpty, "\(one.errors)")
       // Nothing has been read yet.
@@ -29,7 +29,7 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene)
       let lines = LogLines.plain(5_000)
-      #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(lines))]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", try scene.file("f", LogLines.file(lines))]))
       let cursor = scene.path("cursor")
       // 1,000 bytes end inside a line, and 100 entries after it are in the pipe already.
       let read = try pipe(
@@ -47,7 +47,7 @@ import Testing
   @Test func `a reader that takes everything and closes has seen everything`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
-      #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(50)))]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(50)))]))
       let cursor = try scene.file("cursor", [])
       let read = try pipe(server, "web -n all -o raw --cursor-file \(cursor)", into: "head -50")
       #expect(read.lines.count == 51 && read.lines.last == "0", "\(read.errors)")
@@ -58,7 +58,7 @@ import Testing
   @Test func `an empty cursor file counts as a missing one`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
-      #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(30)))]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(30)))]))
       let follow = ["follow", "web", "-o", "raw", "--cursor-file", try scene.file("cursor", [])]
       #expect(try server.run(follow + ["--until-head"]).lines.count == 30)
       #expect(try server.run(follow + ["--until-head"]).lines.isEmpty)
@@ -74,7 +74,7 @@ import Testing
       let server = try TestServer(scene)
       let forged = #"{"msg":"in: x\n2026-11-28 09:00:00.000 ERROR forged"}"#
       let file = try scene.file("f", hostile + [10] + Array(forged.utf8))
-      #expect(try server.run(["push", "web", file, "--format", "json"]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", file, "--format", "json"]))
       for words in [["-o", "short"], ["-o", "short", "--color", "always"], ["-o", "json"]] {
         for columnCount in [80, nil] {
           let follow = try server.start(
@@ -103,7 +103,7 @@ import Testing
   @Test func `SIGTERM ends a follow with 143, its cursor saved`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
-      #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(20)))]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(20)))]))
       let cursor = scene.path("cursor")
       let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw", "--cursor-file", cursor])
       try follow.output.waitForLines(20)

@@ -20,7 +20,7 @@ import Testing
   {
     try Scene.play { scene in
       let server = try TestServer(scene)
-      #expect(try server.run(["push", "web", scene.file("f", "one\ntwo\n".utf8)]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", scene.file("f", "one\ntwo\n".utf8)]))
       let numbered = ["LOGS_PAGER": "sed s/^/paged:/", "PAGER": "false"]
       let plain = ["one", "two"]
       let paged = plain.map { "paged:\($0)" }

@@ -8,7 +8,7 @@ import Testing
   private static func server(_ scene: Scene) throws -> TestServer {
     let server = try TestServer(scene)
     let file = try scene.file("f", LogLines.file(LogLines.plain(lineCount)))
-    #expect(try server.run(["push", "web", file]).exit == .code(0))
+    try expectSuccess(server.run(["push", "web", file]))
     return server
   }
 

@@ -60,7 +60,7 @@ import Testing
       _ = try config(scene, "[profile here]\nserver = \(server.url)\ntoken-file = token\n")
       let input = try scene.file("f", "one\n".utf8)
       try scene.file("logs/token", "t\n".utf8)
-      #expect(try logs(scene, ["push", "web", input, "--profile", "here"]).exit == .code(0))
+      try expectSuccess(logs(scene, ["push", "web", input, "--profile", "here"]))
       let query = try logs(scene, ["--profile", "here", "query", "web", "-o", "raw"])
       #expect(query.text == "one\n" && query.errors.contains("checks no tokens"), "\(query.errors)")
       #expect(try logs(scene, ["streams"], ["LOGS_PROFILE": "here"]).text.contains("web"))

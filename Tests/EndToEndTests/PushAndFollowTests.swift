@@ -29,7 +29,7 @@ import Testing
         let path = "\(directory)/\(name)"
         var file = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
         if let last = file.last, last != UInt8(ascii: "\n") { file.append(UInt8(ascii: "\n")) }
-        #expect(try server.run(["push", "real/\(name)", path]).exit == .code(0))
+        try expectSuccess(server.run(["push", "real/\(name)", path]))
         try expectSame(server.stored("real/\(name)"), file, "\(name)")
       }
     }

@@ -24,7 +24,7 @@ import Testing
       let entries = try entries(server)
       #expect(entries.map { $0["level"] as? String } == ["error", "error"])
       #expect(entries.first?["message"] as? String == "first")
-      #expect(try server.run(["push", "raw", scene.path("f")]).exit == .code(0))
+      try expectSuccess(server.run(["push", "raw", scene.path("f")]))
       try expectSame(server.stored("raw"), file)
     }
   }
@@ -38,12 +38,12 @@ import Testing
       let entries = try entries(server)
       #expect(entries.map { $0["message"] as? String } == ["héllo", "two"])
       #expect(entries.map { $0["level"] as? String } == ["error", "info"])
-      #expect(try server.run(["complete", "web"]).exit == .code(0))
+      try expectSuccess(server.run(["complete", "web"]))
 
       let raw = try server.run(["push", "raw", scene.path("f")])
       #expect(raw.exit == .code(0) && raw.errors.contains("--encoding utf-16"), "\(raw.errors)")
       try expectSame(server.stored("raw"), file + [10])
-      #expect(try server.run(["push", "text", scene.path("f"), "--encoding", "utf-16"]).exit == .code(0))
+      try expectSuccess(server.run(["push", "text", scene.path("f"), "--encoding", "utf-16"]))
       try expectSame(server.stored("text"), Array(text.utf8))
       #expect(try server.run(["push", "text", scene.path("f"), "--encoding", "latin1"]).exit == .code(2))
     }

@@ -44,17 +44,17 @@ import Testing
       let server = try TestServer(scene)
       let (one, two) = (try scene.file("one", "a\nb".utf8), try scene.file("two", "c\n".utf8))
       let long = try scene.file(String(repeating: "n", count: 250), #"{"msg":"d","source":"own"}"#.utf8 + [10])
-      #expect(try server.run(["push", "web", one, two, long]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", one, two, long]))
       let name = String(repeating: "n", count: 250)
       #expect(
         try sources(server, "web") == ["\(one):a", "\(one):b", "\(two):c", #"\#(name):{"msg":"d","source":"own"}"#])
-      #expect(try server.run(["push", "json", one, long, "--format", "json"]).exit == .code(0))
+      try expectSuccess(server.run(["push", "json", one, long, "--format", "json"]))
       #expect(try sources(server, "json") == ["\(one):a", "\(one):b", "own:d"])
-      #expect(try server.run(["push", "given", one, two, "--source", "s"]).exit == .code(0))
+      try expectSuccess(server.run(["push", "given", one, two, "--source", "s"]))
       #expect(try sources(server, "given") == ["s:a", "s:b", "s:c"])
       // One file alone, and stdin, have no name.
-      #expect(try server.run(["push", "alone", one]).exit == .code(0))
-      #expect(try server.run(["push", "alone", "-", two], input: .file(one)).exit == .code(0))
+      try expectSuccess(server.run(["push", "alone", one]))
+      try expectSuccess(server.run(["push", "alone", "-", two], input: .file(one)))
       #expect(try sources(server, "alone") == [":a", ":b", ":a", ":b", "\(two):c"])
     }
   }
@@ -73,7 +73,7 @@ import Testing
         ]
         for (name, expression) in forms {
           let path = try made(scene, name, from: lines, expression)
-          #expect(try server.run(["push", name, path]).exit == .code(0))
+          try expectSuccess(server.run(["push", name, path]))
           try expectSame(server.stored(name), Array(lines.utf8))
         }
         let input = try server.run(["push", "stdin-\(suffix)"], input: .file(scene.path("whole.\(suffix)")))
@@ -83,10 +83,10 @@ import Testing
         #expect(
           try server.run(["push", "none", made(scene, "e.\(suffix)", from: "", packed)]).errors.contains("no lines"))
       }
-      #expect(try server.run(["push", "begun", scene.file("begun", [0x28])]).exit == .code(0))
+      try expectSuccess(server.run(["push", "begun", scene.file("begun", [0x28])]))
       #expect(try server.stored("begun") == [0x28, 10])
       let padded = try made(scene, "padded.gz", from: "a\n", "\(Self.gzip) + bytes(512)")
-      #expect(try server.run(["push", "padded", padded]).exit == .code(0))
+      try expectSuccess(server.run(["push", "padded", padded]))
       #expect(try server.stored("padded") == [0x61, 10])
     }
   }

@@ -28,7 +28,7 @@ import Testing
       let server = try TestServer(scene, ["--queries-per-client", "64"])
       let lineCount = 100_000
       let file = try scene.file("f", LogLines.file(LogLines.plain(lineCount)))
-      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", file]))
       // All entries have to be looked at: they take longer than asking 64 times.
       let slow = Query(.count, [.stream(StreamName("web"))], filter: try Filter("/[^q]+q[^z]+z/ OR /[^z]+z[^q]+q/"))
       let clients = try (0..<16).map { _ in try RawClient(server.url) }
@@ -74,7 +74,7 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene)
       let file = try scene.file("f", LogLines.file(LogLines.plain(100_000)))
-      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", file]))
       let slow = Query(.count, [.stream(StreamName("web"))], filter: try Filter("/[^q]+q[^z]+z/ OR /[^z]+z[^q]+q/"))
       let client = try RawClient(server.url)
       try client.handshake()

@@ -14,11 +14,11 @@ import Testing
       let paths = try parts.enumerated().map { try scene.file("part\($0)", LogLines.file($1)) }
       let live = try python(server, ["follow", server.url, "mixed"])
       let printed = try server.start(["follow", "mixed", "-n", "all", "-o", "raw"])
-      #expect(try server.run(["push", "mixed", paths[0]]).exit == .code(0))
+      try expectSuccess(server.run(["push", "mixed", paths[0]]))
       let appended = try python(server, ["append", server.url, "mixed", paths[1]])
       #expect(try appended.wait() == .code(0), "\(appended.errors.text)")
       #expect(appended.output.text == "first=701 last=1400 entries=700\n")
-      #expect(try server.run(["push", "mixed", paths[2]]).exit == .code(0))
+      try expectSuccess(server.run(["push", "mixed", paths[2]]))
 
       let file = LogLines.file(parts[0] + parts[1] + parts[2])
       try live.output.waitForLines(2_100)
@@ -30,7 +30,7 @@ import Testing
       expectSame(again.output.bytes, LogLines.file(parts[1] + parts[2]))
 
       // Sealed: both kinds of followers end.
-      #expect(try server.run(["complete", "mixed"]).exit == .code(0))
+      try expectSuccess(server.run(["complete", "mixed"]))
       #expect(try live.wait() == .code(0), "\(live.errors.text)")
       #expect(try printed.wait() == .code(0), "\(printed.errors.text)")
       let refused = try python(server, ["append", server.url, "mixed", paths[1]])
@@ -43,7 +43,7 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene)
       let file = try scene.file("lines", LogLines.file(LogLines.plain(100)))
-      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", file]))
       let live = try python(server, ["follow", server.url, "web"])
       try live.output.waitForLines(100)
 
@@ -68,7 +68,7 @@ import Testing
       let gone = try python(server, ["delete", server.url, "web"] + known)
       #expect(try gone.wait() == .code(1))
       #expect(gone.errors.text.contains("error 44"), "\(gone.errors.text)")
-      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", file]))
       let other = try python(server, ["delete", server.url, "web"] + known)
       #expect(try other.wait() == .code(1))
       #expect(other.errors.text.contains("error 40"), "\(other.errors.text)")

@@ -26,7 +26,7 @@ import Testing
       let server = try Self.server(scene, "streams = 1\nlog-level = error\n")
       let file = try scene.file("f", "one\ntwo\n".utf8)
       let follow = try server.start(["follow", "**", "-n", "all", "-o", "raw"])
-      #expect(try server.run(["push", "a", file]).exit == .code(0))
+      try expectSuccess(server.run(["push", "a", file]))
       try follow.output.waitForLines(2)
       let full = try server.run(["push", "b", file])
       #expect(full.exit != .code(0) && full.errors.contains("takes no new ones"), "\(full.errors)")
@@ -34,7 +34,7 @@ import Testing
 
       let answer = "streams is 2, it was 1; log-level is info, it was error"
       try Self.reload(server, "streams = 2\nlog-level = info\n", answer)
-      #expect(try server.run(["push", "b", file]).exit == .code(0))
+      try expectSuccess(server.run(["push", "b", file]))
       try follow.output.waitForLines(4)
 
       // Segments are fitted to what is kept.
@@ -91,7 +91,7 @@ import Testing
       server.process.signal(SIGHUP)
       try server.process.errors.waitForText("cannot read the configuration file \(path): No such file")
       let file = try scene.file("f", "one\n".utf8)
-      #expect(try server.run(["push", "a", file]).exit == .code(0))
+      try expectSuccess(server.run(["push", "a", file]))
       #expect(try server.run(["push", "b", file]).exit != .code(0))
     }
   }

@@ -8,7 +8,7 @@ import Testing
     let lines = LogLines.nasty(3_000, &random)
     try Scene.play { scene in
       let server = try TestServer(scene)
-      #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(lines))]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", try scene.file("f", LogLines.file(lines))]))
       let wanted: [([String], [[UInt8]])] = [
         (["-n", "all", "--limit", "2500"], Array(lines.prefix(2_500))),
         (["-n", "all", "--until-head"], lines),
@@ -34,7 +34,7 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene)
       let first = try scene.file("f0", LogLines.file(LogLines.plain(1)))
-      #expect(try server.run(["push", "task/0", first]).exit == .code(0))
+      try expectSuccess(server.run(["push", "task/0", first]))
       let follow = try server.start(["follow", "task/*", "-n", "1", "-o", "json"])
       // From here on it knows which streams there were at its beginning.
       try follow.output.waitForLines(1)

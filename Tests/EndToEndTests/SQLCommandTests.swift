@@ -18,7 +18,7 @@ import Testing
   private func start(_ scene: Scene) throws -> TestServer {
     let server = try TestServer(scene)
     let file = try scene.file("f", Self.lines.utf8)
-    #expect(try server.run(["push", "docker/web", file, "--format", "json"]).exit == .code(0))
+    try expectSuccess(server.run(["push", "docker/web", file, "--format", "json"]))
     return server
   }
 
@@ -46,7 +46,7 @@ import Testing
       #expect(counts.text == "level,count(*)\n,1\ninfo,1\n", "\(counts.text) \(counts.errors)")
       // The server goes on.
       let file = try scene.file("g", "one more\n".utf8)
-      #expect(try server.run(["push", "docker/web", file]).exit == .code(0))
+      try expectSuccess(server.run(["push", "docker/web", file]))
       #expect(
         try sql(server, "select max(seq) from entries where stream = 'docker/web'", "-o", "csv").lines.last == "4")
       #expect(try server.stop() == .code(0))

@@ -61,7 +61,7 @@ import Testing
     try await Scene.play { scene in
       let server = try await start(scene, seed: seed)
       let copy = scene.path("copy.db")
-      #expect(try server.run(["export", "**", "--sqlite", copy]).exit == .code(0))
+      try expectSuccess(server.run(["export", "**", "--sqlite", copy]))
       let queries = queries(40, seed: seed &+ 100)
       let script = queries.flatMap { [".print ---", $0] }
       let loaded = try ask(server, script)
@@ -90,7 +90,7 @@ import Testing
       let server = try TestServer(scene)
       let lines = (1...30).map { "line \($0) took \($0 * 10)ms" }
       let file = try scene.file("f", (lines.joined(separator: "\n") + "\n").utf8)
-      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", file]))
       let shell = try scene.start(Self.sqlite, [":memory:"], input: .pipe)
       func type(_ line: String) throws { try shell.write(Array("\(line)\n".utf8)) }
       try type(".load \(Binaries.sqlExtension)")
@@ -99,7 +99,7 @@ import Testing
       #expect(shell.output.lines[0] == "\(server.data): 1 stream, 30 entries")
       try type("SELECT count(*) FROM entries;")
       try shell.output.waitForLines(2)
-      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", file]))
       try type("SELECT count(*) FROM entries;")
       try type("CREATE TABLE slow(seq, note); INSERT INTO slow VALUES(3, 'why'), (4, 'what'), (99, 'none');")
       try type("SELECT message, note FROM slow JOIN entries USING (seq) WHERE stream = 'web' ORDER BY seq;")
@@ -116,7 +116,7 @@ import Testing
           "30", "60", "line 3 took 30ms|why", "line 4 took 40ms|what", "7", "37", "60|30", "web|1|60",
         ])
       // The server goes on, and seals what was read.
-      #expect(try scene.run(Binaries.logs, ["seal", server.data]).exit == .code(0))
+      try expectSuccess(scene.run(Binaries.logs, ["seal", server.data]))
       #expect(try server.stop() == .code(0))
     }
   }
@@ -124,7 +124,7 @@ import Testing
   @Test func `Python's sqlite3 loads it, too`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
-      #expect(try server.run(["push", "web", scene.file("f", "one\ntwo\n".utf8)]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", scene.file("f", "one\ntwo\n".utf8)]))
       let program = """
         import sqlite3, sys
         connection = sqlite3.connect(":memory:")
@@ -158,7 +158,7 @@ import Testing
   @Test func `a directory that goes away is an error of the query, and can come back`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
-      #expect(try server.run(["push", "web", scene.file("f", "one\n".utf8)]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", scene.file("f", "one\n".utf8)]))
       #expect(try server.stop() == .code(0))
       let query = "SELECT count(*) FROM entries;"
       let (data, aside) = (server.data, scene.path("aside"))

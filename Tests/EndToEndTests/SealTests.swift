@@ -10,7 +10,7 @@ import Testing
 
   private func push(_ count: Int, to server: TestServer) throws {
     let file = try server.scene.file("f", LogLines.file(LogLines.plain(count)))
-    #expect(try server.run(["push", "web", file]).exit == .code(0))
+    try expectSuccess(server.run(["push", "web", file]))
   }
 
   private func names(_ server: TestServer) throws -> Set<String> {

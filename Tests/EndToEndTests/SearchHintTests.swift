@@ -8,7 +8,7 @@ import Testing
       let server = try TestServer(scene)
       let lines = #"{"msg":"one","uid":"0"}"# + "\n" + #"{"msg":"two gid=0"}"# + "\n"
       let file = try scene.file("f", lines.utf8)
-      #expect(try server.run(["push", "web", file, "--format", "json"]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", file, "--format", "json"]))
       try body(scene, server)
     }
   }
@@ -30,7 +30,7 @@ import Testing
     try Self.play { scene, server in
       let lines = #"{"msg":"one","user":"bob","Größe":3}"# + "\n"
       let file = try scene.file("names", lines.utf8)
-      #expect(try server.run(["push", "names", file, "--format", "json"]).exit == .code(0))
+      try expectSuccess(server.run(["push", "names", file, "--format", "json"]))
       for (filter, remedy) in [
         ("_time>5", "; write time>=..."), ("@timestamp:*", "; write time>=..."), ("lvl=warn", "; write level>=..."),
         ("text:x", "; write a word alone, or message:..."), ("service:api", "; write source:..."),
@@ -71,7 +71,7 @@ import Testing
       #expect(try count("web", "uid:zzz*").text == "0\n" && count("w*", "uid:0*").text == "1\n")
       // A pattern of that form stands alone or first, whatever streams there are.
       let file = try scene.file("g", "three\n".utf8)
-      #expect(try server.run(["push", "uid:05", file]).exit == .code(0))
+      try expectSuccess(server.run(["push", "uid:05", file]))
       #expect(try count("web", "uid:0*").text == "1\n" && count("uid:*").text == "1\n")
       #expect(try count("uid:0*", "web").text == "3\n")
       #expect(try count("web", "--", "uid:0*").text == "1\n")
@@ -128,7 +128,7 @@ import Testing
       let live = try server.start(["follow", "new/*", "-o", "raw"])
       try live.errors.waitForLines(1)
       #expect(live.errors.text == "logs: waiting for streams that match 'new/*': there are none yet\n")
-      #expect(try server.run(["push", "new/a", try scene.file("h", "four\n".utf8)]).exit == .code(0))
+      try expectSuccess(server.run(["push", "new/a", try scene.file("h", "four\n".utf8)]))
       try live.output.waitForLines(1)
     }
   }
@@ -173,7 +173,7 @@ import Testing
       let times = ["2026-03-28T22:30:00Z", "2026-03-28T23:30:00Z", "2026-03-29T21:30:00Z", "2026-03-29T22:30:00Z"]
       let lines = times.map { #"{"time":"\#($0)","msg":"x"}"# }.joined(separator: "\n")
       let file = try scene.file("days", lines.utf8)
-      #expect(try server.run(["push", "days", file, "--format", "json"]).exit == .code(0))
+      try expectSuccess(server.run(["push", "days", file, "--format", "json"]))
       let run = try server.run(["query", "days", "--histogram", "1d", "-Z", "Europe/Berlin", "-o", "json"])
       let counts = run.lines.compactMap { line in
         (try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])?["count"] as? Int

@@ -167,7 +167,7 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene)
       let lines = LogLines.file(LogLines.plain(20_000))
-      #expect(try server.run(["push", "web", try scene.file("f", lines)]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", try scene.file("f", lines)]))
       let cursor = scene.path("cursor")
       let follow = ["follow", "web", "-n", "all", "-o", "raw", "--cursor-file", cursor, "-g", "nowhere"]
       let first = try server.run(follow + ["--until-head"])
@@ -176,7 +176,7 @@ import Testing
       #expect(kept.contains("web=20000."), "\(kept)")
 
       // What is stored later is looked at, what was looked at is not: a second run finds only the new line.
-      #expect(try server.run(["push", "web", try scene.file("g", "nowhere else\n".utf8)]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", try scene.file("g", "nowhere else\n".utf8)]))
       let second = try server.run(follow + ["--until-head"])
       #expect(second.lines == ["nowhere else"])
       #expect(try server.run(follow + ["--until-head"]).output.isEmpty)
@@ -190,7 +190,7 @@ import Testing
       let server = try TestServer(scene)
       for number in 0..<40 {
         let file = try scene.file("f\(number)", LogLines.file(LogLines.plain(500)))
-        #expect(try server.run(["push", "many/\(number)", file]).exit == .code(0))
+        try expectSuccess(server.run(["push", "many/\(number)", file]))
       }
       #expect(try server.run(["query", "many/*", "-o", "raw"]).lines.count == 20_000)
       #expect(try server.run(["query", "many/*", "-o", "raw", "--", "=499"]).lines.count == 40)

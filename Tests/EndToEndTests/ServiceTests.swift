@@ -47,7 +47,7 @@ import Testing
       #expect(try manager.wait(for: "READY") == "READY=1")
       #expect(try manager.wait(for: "STATUS").contains("0 streams"))
       #expect(try manager.wait(for: "WATCHDOG") == "WATCHDOG=1")
-      #expect(try server.run(["push", "web", scene.file("f", "one\n".utf8)]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", scene.file("f", "one\n".utf8)]))
       while try !manager.wait(for: "STATUS").contains(" 1 stream,") {}
       server.process.signal(SIGHUP)
       #expect(try manager.wait(for: "RELOADING").contains("\nMONOTONIC_USEC="))

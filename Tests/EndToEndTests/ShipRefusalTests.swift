@@ -67,7 +67,7 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene)
       let text = try scene.file("text", "0\n".utf8)
-      #expect(try server.run(["push", "done", text, "--complete"]).exit == .code(0))
+      try expectSuccess(server.run(["push", "done", text, "--complete"]))
       let file = try scene.file("a.log", "1\n2\n".utf8)
       let ship = try server.run([
         "ship", "--files", file, "--stream", "done", "--start", "beginning", "--state", scene.path("state"), "--once",

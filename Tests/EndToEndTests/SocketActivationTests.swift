@@ -51,7 +51,7 @@ import Testing
       #expect(try Self.doors(server, count: 3) == doors)
       for number in 3...5 { #expect(try Self.isClosedOnExec(server, number), "\(number)") }
       let first = try scene.file("first", "one\ntwo\n".utf8)
-      #expect(try scene.run(Binaries.logs, ["push", "web", first, "--server", doors[0]]).exit == .code(0))
+      try expectSuccess(scene.run(Binaries.logs, ["push", "web", first, "--server", doors[0]]))
       server.signal(SIGKILL)
       try server.wait()
 

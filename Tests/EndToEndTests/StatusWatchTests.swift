@@ -14,7 +14,7 @@ import Testing
       let watch = try server.start(["status", "--watch", "-o", "json"])
       try watch.output.waitForLines(1)
       #expect(try facts(watch.output.lines[0])["appended_entries_total"] as? Int == 0)
-      #expect(try server.run(["push", "web", scene.file("f", LogLines.file(LogLines.plain(120)))]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", scene.file("f", LogLines.file(LogLines.plain(120)))]))
       try Polling.wait(for: "the entries") {
         try watch.output.lines.last.map(facts)?["appended_entries_total"] as? Int == 120
       }
@@ -28,7 +28,7 @@ import Testing
   @Test func `the table has numbers for people, rates from the second time on, and one place on a terminal`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
-      #expect(try server.run(["push", "web", scene.file("f", LogLines.file(LogLines.plain(1_200)))]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", scene.file("f", LogLines.file(LogLines.plain(1_200)))]))
       let once = try server.run(["status"])
       #expect(once.text.contains("appended_entries_total") && once.text.contains("  1,200\n"))
       #expect(once.text.contains("  1,200, ") && once.text.contains(" a second\n"), "\(once.text)")

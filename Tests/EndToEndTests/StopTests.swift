@@ -140,7 +140,7 @@ import Testing
 
       try server.restart()
       let file = try scene.file("f", LogLines.file(LogLines.plain(3)))
-      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", file]))
       let silent = try RawClient(server.url)
       let open = try RawClient(server.url)
       try open.handshake()
@@ -151,7 +151,7 @@ import Testing
       #expect(try server.stop() == .code(0))
       silent.close()
       try server.restart()
-      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", file]))
       try follow.output.waitForLines(6)
     }
   }
@@ -178,7 +178,7 @@ import Testing
       let server = try TestServer(scene)
       server.process.signal(number)
       try server.process.errors.waitForText(line)
-      #expect(try server.run(["status"]).exit == .code(0))
+      try expectSuccess(server.run(["status"]))
       #expect(try server.stop() == .code(0))
     }
   }

@@ -7,7 +7,7 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene)
       let lines = LogLines.plain(2_500)
-      #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(lines))]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", try scene.file("f", LogLines.file(lines))]))
       let segment = "\(server.data)/segments/0000000001.db"
       func ask(_ sql: String) throws -> String {
         let asked = try scene.run("/usr/bin/sqlite3", ["-readonly", segment, sql])
@@ -31,7 +31,7 @@ import Testing
         try ask("SELECT sum(count) FROM runs WHERE stream = (SELECT id FROM streams WHERE name = 'web')") == "2500")
       #expect(try ask("SELECT max(first_seq + span - 1) FROM runs") == "2500")
       // The reader did not disturb the server.
-      #expect(try server.run(["push", "web", scene.path("f")]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", scene.path("f")]))
       try expectSame(server.stored("web"), LogLines.file(lines + lines))
     }
   }
@@ -93,7 +93,7 @@ import Testing
   @Test func `a missing newest segment and a damaged store file are refused at the start`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
-      #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(10)))]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(10)))]))
       try server.stop()
       let store = "\(server.data)/store"
       let kept = try String(contentsOfFile: store, encoding: .utf8)
@@ -114,7 +114,7 @@ import Testing
       let lines = LogLines.nasty(1_000, &random)
       try pushUntilSecondSegment(lines, to: server)
       // Certainly after the first segment.
-      #expect(try server.run(["push", "web", scene.path("f")]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", scene.path("f")]))
       let stored = try server.stored("web")
       try server.stop()
       try FileManager.default.removeItem(atPath: "\(server.data)/segments/0000000001.db")

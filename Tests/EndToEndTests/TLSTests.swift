@@ -10,13 +10,13 @@ import Testing
       let follower = try server.start(["follow", "web", "-n", "all", "-o", "raw", "--limit", "2000"])
       let lines = (1...2000).map { "line \($0) \(String(repeating: "x", count: $0 % 300))" }
       let text = Array((lines.joined(separator: "\n") + "\n").utf8)
-      #expect(try server.run(["push", "web"], input: .file(scene.file("text", text))).exit == .code(0))
+      try expectSuccess(server.run(["push", "web"], input: .file(scene.file("text", text))))
       #expect(try follower.wait() == .code(0))
       #expect(follower.output.bytes == text)
       #expect(try server.run(["query", "web", "--count", "--", "line"]).lines.first?.contains("2000") == true)
       // A name of the certificate does as well as its address.
       let named = server.url.replacingOccurrences(of: "127.0.0.1", with: "localhost")
-      #expect(try server.run(["streams"], via: named).exit == .code(0))
+      try expectSuccess(server.run(["streams"], via: named))
     }
   }
 
@@ -79,7 +79,7 @@ import Testing
       #expect(bare.errors.contains("the server wants a client certificate; give one with --cert and --key"))
       try server.process.errors.waitForText("the client has no certificate, and --tls-client-ca wants one")
       let known = try certificates.make("known", "DNS:client")
-      #expect(try server.run(["streams", "--cert", known.certificate, "--key", known.key]).exit == .code(0))
+      try expectSuccess(server.run(["streams", "--cert", known.certificate, "--key", known.key]))
       let stranger = try foreign.make("stranger", "DNS:client")
       let refused = try server.run(["streams", "--cert", stranger.certificate, "--key", stranger.key])
       #expect(refused.exit == .code(3))
@@ -95,13 +95,13 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene, transport: .tls)
       let follower = try server.start(["follow", "web", "-o", "raw", "--limit", "2"])
-      #expect(try server.run(["push", "web"], input: .file(scene.file("one", "one\n".utf8))).exit == .code(0))
+      try expectSuccess(server.run(["push", "web"], input: .file(scene.file("one", "one\n".utf8))))
       try follower.output.waitForLines(1)
       let pair = try TestCertificates(scene, name: "next").make("renewed", "DNS:localhost,IP:127.0.0.1")
       try scene.file("localhost.key", "nothing".utf8)
       server.process.signal(SIGHUP)
       try server.process.errors.waitForText("the certificate in use stays")
-      #expect(try server.run(["streams"]).exit == .code(0))
+      try expectSuccess(server.run(["streams"]))
       try scene.file("localhost.key", Data(contentsOf: URL(fileURLWithPath: pair.key)))
       try scene.file("localhost.pem", Data(contentsOf: URL(fileURLWithPath: pair.certificate)))
       server.process.signal(SIGHUP)
@@ -127,7 +127,7 @@ import Testing
         return descriptor
       }
       defer { for descriptor in silent { close(descriptor) } }
-      #expect(try server.run(["push", "web"], input: .file(scene.file("one", "one\n".utf8))).exit == .code(0))
+      try expectSuccess(server.run(["push", "web"], input: .file(scene.file("one", "one\n".utf8))))
       for descriptor in silent {
         var buffer = [UInt8](repeating: 0, count: 1_024)
         while recv(descriptor, &buffer, buffer.count, 0) > 0 {}
@@ -178,7 +178,7 @@ import Testing
       let pair = try TestCertificates(scene).make("server", "DNS:localhost")
       let locked = scene.path("locked.key")
       let words = ["pkey", "-in", pair.key, "-aes256", "-passout", "pass:secret", "-out", locked]
-      #expect(try scene.run("/usr/bin/openssl", words).exit == .code(0))
+      try expectSuccess(scene.run("/usr/bin/openssl", words))
       let refused = try scene.run(
         Binaries.logsd,
         [

@@ -21,7 +21,7 @@ import Testing
       let server = try TestServer(scene)
       for (stream, entries) in Golden.entries {
         let file = try scene.file("entries", entries.utf8)
-        #expect(try server.run(["push", stream, file, "--format", "json"]).exit == .code(0))
+        try expectSuccess(server.run(["push", stream, file, "--format", "json"]))
       }
       // A screen does not show tabs, nor characters that change its direction.
       let screens = Golden.screens.filter {

@@ -36,7 +36,7 @@ import Testing
     try Scene.play { scene in
       let server = try Self.server(scene)
       let text = try scene.file("text", "one\ntwo\n".utf8)
-      #expect(try server.run(["push", "secret/a", text]).exit == .code(0))
+      try expectSuccess(server.run(["push", "secret/a", text]))
       let ci = try Self.make("ci", server, ["append:ci/*", "read:ci/*"])
       try Self.reload(server, 1)
       let bare = try server.run(["streams"])
@@ -47,7 +47,7 @@ import Testing
       #expect(wrong.errors.contains("this is no token"))
 
       let mine = ["--token-file", ci]
-      #expect(try server.run(["push", "ci/a", text] + mine).exit == .code(0))
+      try expectSuccess(server.run(["push", "ci/a", text] + mine))
       #expect(try server.run(["follow", "ci/a", "-n", "all", "--until-head", "-o", "raw"] + mine).text == "one\ntwo\n")
       // Patterns are narrowed in silence, names are refused, whether they exist or not.
       let list = try server.run(["streams"] + mine)
@@ -75,7 +75,7 @@ import Testing
       // Somebody with the right deletes, and the audit names the token.
       let root = try Self.make("root", server, ["admin:**", "admin:$**"])
       try Self.reload(server, 3)
-      #expect(try server.run(["delete", "secret/a", "--yes", "--token-file", root]).exit == .code(0))
+      try expectSuccess(server.run(["delete", "secret/a", "--yes", "--token-file", root]))
       let audit = try server.run(["query", "$audit", "--token-file", root])
       #expect(audit.text.contains("token 'root'"), "\(audit.text) \(audit.errors)")
     }
@@ -84,7 +84,7 @@ import Testing
   @Test func `from the first token on clients need one, and those that were there before have to come again`() throws {
     try Scene.play { scene in
       let server = try Self.server(scene)
-      #expect(try server.run(["push", "web", scene.file("text", "one\n".utf8)]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", scene.file("text", "one\n".utf8)]))
       let follower = try server.start(["follow", "web", "-n", "all", "-o", "raw"])
       try follower.output.waitForLines(1)
       _ = try Self.make("ci", server, ["append:**", "read:**"])
@@ -116,10 +116,10 @@ import Testing
       let file = try Self.make("ci", server, ["append:**", "read:**"])
       try Self.reload(server, 1)
       let text = try scene.file("text", "one\n".utf8)
-      #expect(try server.run(["push", "web", text, "--token-file", file]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", text, "--token-file", file]))
       let follower = try server.start(["follow", "web", "-n", "all", "-o", "raw", "--token-file", file])
       try follower.output.waitForLines(1)
-      #expect(try Self.token(server, ["revoke", "ci"]).exit == .code(0))
+      try expectSuccess(Self.token(server, ["revoke", "ci"]))
       #expect(try follower.wait() == .code(4))
       #expect(follower.errors.lines == ["logs: the token 'ci' was revoked; ask for a new one (unauthorized)"])
     }

@@ -40,7 +40,7 @@ import Testing
         try server.run(["status"]).lines.contains { $0.split(separator: " ").elementsEqual(["subscriptions", "1"]) }
       }
       let more = LogLines.plain(1, from: lines.count + 1)
-      #expect(try server.run(["push", "web", try scene.file("g", LogLines.file(more))]).exit == .code(0))
+      try expectSuccess(server.run(["push", "web", try scene.file("g", LogLines.file(more))]))
       try live.output.waitForLines(lines.count + 1)
       expectSame(live.output.bytes, LogLines.file(lines + more))
     }

@@ -9,12 +9,12 @@ import Testing
       let follower = try server.start(["follow", "web", "-n", "all", "-o", "raw", "--limit", "20000"])
       let lines = (1...20_000).map { "line \($0) \(String(repeating: "x", count: $0 % 300))" }
       let text = Array((lines.joined(separator: "\n") + "\n").utf8)
-      #expect(try server.run(["push", "web"], input: .file(scene.file("text", text))).exit == .code(0))
+      try expectSuccess(server.run(["push", "web"], input: .file(scene.file("text", text))))
       #expect(try follower.wait() == .code(0))
       #expect(follower.output.bytes == text)
       #expect(try server.run(["query", "web", "--count", "--", "line"]).lines.first?.contains("20000") == true)
       // Its whole address does as well.
-      #expect(try server.run(["streams"], via: server.url + "/api/v1/wire").exit == .code(0))
+      try expectSuccess(server.run(["streams"], via: server.url + "/api/v1/wire"))
     }
   }
 
@@ -36,7 +36,7 @@ import Testing
           words, via: url, environment: ["LOGS_CA_CERT": certificates.authority, "LOGS_TOKEN": token],
           input: .file(line))
       }
-      #expect(try run(["push", "web"], secret).exit == .code(0))
+      try expectSuccess(run(["push", "web"], secret))
       #expect(try run(["push", "other"], secret).exit == .code(4))
       #expect(try run(["query", "web", "-o", "raw"], secret).text == "a line\n")
       #expect(try run(["query", "web"], secret + "x").exit == .code(4))

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Synchronization
+import Testing
 
 /// The environment of a test: a directory of its own, and processes that end with it.
 final class Scene: Sendable {
@@ -97,4 +98,11 @@ struct Finished {
   var text: String { String(decoding: output, as: UTF8.self) }
   var lines: [String] { text.split(separator: "\n").map(String.init) }
   var errorLines: [String] { errors.split(separator: "\n").map(String.init) }
+}
+
+/// Expects that a program has ended without a failure; otherwise the test shows what the program said.
+func expectSuccess(_ finished: Finished, sourceLocation: SourceLocation = #_sourceLocation) {
+  #expect(
+    finished.exit == .code(0), "\(finished.text.suffix(2_000))\n\(finished.errors.suffix(2_000))",
+    sourceLocation: sourceLocation)
 }
