@@ -174,7 +174,7 @@ extension Hub {
       // Each may end a subscription, which leaves the channel.
       for track in channels[stream.id]?.tracks ?? [] { track.subscription.streamDeleted(stream, track) }
     }
-    for run in runs { take(run) }
+    if !channels.isEmpty { for index in runs.indices { take(runs[index]) } }
     // Each looks for what is new in its turn.
     if runs.contains(where: \.isNewStream) { for subscription in waiting { subscription.askForTurn() } }
   }

@@ -8,16 +8,17 @@ struct GroupRows: Sendable {
   var rows: [SegmentRow] = []
 
   /// Bytes of batches.
-  var byteCount: Int { rows.reduce(0) { $0 + $1.batches.count } }
+  var byteCount: Int { rows.indices.reduce(0) { $0 + rows[$1].batches.count } }
   /// Batches of producers.
   var batchCount: Int { rows.reduce(0) { $0 + Sender.count(in: $1.producers) } }
 
   init() {}
 
   init(_ draft: GroupDraft) {
+    rows.reserveCapacity(draft.streams.count)
     for stream in draft.streams {
       if stream.isNew || stream.sealsNow { streams.append(stream.row) }
-      for run in stream.runs { rows.append(SegmentRow(run, of: stream.info.id)) }
+      for index in stream.runs.indices { rows.append(SegmentRow(stream.runs[index], of: stream.info.id)) }
     }
   }
 
@@ -72,21 +73,7 @@ extension GroupRows {
       writer.append(u16: stream.isSealed ? 1 : 0)
       writer.append(utf8: name)
     }
-    for row in rows {
-      writer.append(i64: row.stream)
-      writer.append(u64: row.numbers.lowerBound)
-      writer.append(u64: row.numbers.upperBound)
-      writer.append(i64: row.entryCount)
-      writer.append(i64: row.minTime)
-      writer.append(i64: row.maxTime)
-      writer.append(i64: row.severities)
-      writer.append(i64: row.received)
-      writer.append(i64: row.rawLength)
-      writer.append(u32: UInt32(row.producers.count))
-      writer.append(u32: UInt32(row.batches.count))
-      writer.append(row.producers)
-      writer.append(row.batches)
-    }
+    for index in rows.indices { rows[index].encode(into: &writer) }
   }
 
   @_lifetime(reader: copy reader)
@@ -112,7 +99,7 @@ extension GroupRows {
 extension SegmentRow {
   init(_ run: RunDraft, of stream: Int64) {
     self.init(
-      stream: stream, numbers: run.run.numbers, entryCount: Int64(run.entryCount), minTime: run.minTime,
+      stream: stream, numbers: run.numbers, entryCount: Int64(run.entryCount), minTime: run.minTime,
       maxTime: run.maxTime, severities: Int64(run.severities), received: run.received, rawLength: Int64(run.rawLength),
       producers: run.producers, batches: run.batches)
   }
@@ -130,6 +117,22 @@ extension SegmentRow {
     }
     self.producers = producers.finish()
     self.batches = batches.finish()
+  }
+
+  fileprivate func encode(into writer: inout ByteWriter) {
+    writer.append(i64: stream)
+    writer.append(u64: numbers.lowerBound)
+    writer.append(u64: numbers.upperBound)
+    writer.append(i64: entryCount)
+    writer.append(i64: minTime)
+    writer.append(i64: maxTime)
+    writer.append(i64: severities)
+    writer.append(i64: received)
+    writer.append(i64: rawLength)
+    writer.append(u32: UInt32(producers.count))
+    writer.append(u32: UInt32(batches.count))
+    writer.append(producers)
+    writer.append(batches)
   }
 
   @_lifetime(reader: copy reader)

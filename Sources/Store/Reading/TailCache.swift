@@ -41,15 +41,8 @@ final class TailCache: Sendable {
   /// Adds the runs of one commit, in the order of their numbers, before the heads are published.
   func append(_ runs: [CommittedRun]) {
     state.withLock { state in
-      for run in runs {
-        let stream = run.stream.id
-        state.tails[stream, default: Deque()].append(run.run)
-        state.order.append(Key(stream: stream, first: run.first))
-        state.runCount += 1
-        state.batchByteCount += run.batches.count
-        while let tail = state.tails[stream], tail.count > 1, tail[1].first + entryCountMax <= run.last + 1 {
-          state.dropFirst(of: stream)
-        }
+      for index in runs.indices {
+        state.add(runs[index].run, of: runs[index].stream.id, keeping: entryCountMax)
       }
       while state.byteCount > byteCountMax { state.dropOldest() }
       state.compactOrder()
@@ -59,7 +52,9 @@ final class TailCache: Sendable {
   /// Forgets a stream.
   func drop(_ stream: Int64) {
     state.withLock { state in
-      while state.tails[stream] != nil { state.dropFirst(of: stream) }
+      if let tail = state.tails.removeValue(forKey: stream) {
+        for index in 0..<tail.count { state.noteDropped(tail[index]) }
+      }
       state.compactOrder()
     }
   }
@@ -116,16 +111,36 @@ final class TailCache: Sendable {
 }
 
 extension TailCache.State {
-  fileprivate mutating func dropFirst(of stream: Int64) {
-    guard let dropped = tails[stream]?.removeFirst() else { return }
-    batchByteCount -= dropped.batches.count
-    runCount -= 1
-    if tails[stream]?.isEmpty == true { tails[stream] = nil }
+  /// Adds a run, and drops those in front that are not needed for the last `entryCountMax` entries of its stream.
+  fileprivate mutating func add(_ run: Run, of stream: Int64, keeping entryCountMax: UInt64) {
+    order.append(TailCache.Key(stream: stream, first: run.first))
+    runCount += 1
+    batchByteCount += run.batches.count
+    guard let index = tails.index(forKey: stream) else {
+      var tail = Deque<Run>()
+      tail.append(run)
+      tails[stream] = tail
+      return
+    }
+    tails.values[index].append(run)
+    while tails.values[index].count > 1, tails.values[index][1].first + entryCountMax <= run.last + 1 {
+      noteDropped(tails.values[index].removeFirst())
+    }
   }
 
   fileprivate mutating func dropOldest() {
     let oldest = order.removeFirst()
-    if tails[oldest.stream]?.first?.first == oldest.first { dropFirst(of: oldest.stream) }
+    guard let index = tails.index(forKey: oldest.stream), tails.values[index].first?.first == oldest.first else {
+      return
+    }
+    noteDropped(tails.values[index].removeFirst())
+    if tails.values[index].isEmpty { tails.remove(at: index) }
+  }
+
+  /// Counts a run no longer.
+  fileprivate mutating func noteDropped(_ run: Run) {
+    batchByteCount -= run.batches.count
+    runCount -= 1
   }
 
   /// Drops the keys of runs that are gone, once they are the majority.

@@ -115,8 +115,10 @@ final class SegmentWriter: @unchecked Sendable {
   /// Counts what is in the segment or soon will be.
   func note(_ draft: GroupDraft) {
     isEmpty = false
-    for stream in draft.streams {
-      for run in stream.runs { byteCount += run.batches.count + run.producers.count + Self.rowByteCount }
+    for stream in draft.streams.indices {
+      for run in draft.streams[stream].runs.indices {
+        byteCount += draft.streams[stream].runs[run].byteCount + Self.rowByteCount
+      }
     }
   }
 

@@ -58,8 +58,11 @@ struct GroupDraft {
   init(_ group: WriterQueue.Group, catalog: Catalog, context: Context) {
     self.context = context
     self.catalog = catalog
-    replies.reserveCapacity(group.requests.count)
-    stored.reserveCapacity(group.requests.count)
+    let requestCount = group.requests.count
+    replies.reserveCapacity(requestCount)
+    stored.reserveCapacity(requestCount)
+    marks.reserveCapacity(requestCount)
+    indexOfMark.reserveCapacity(requestCount)
     for queued in group.requests {
       replies.append(Reply(token: queued.request.token, outcome: decide(queued.request, queued.mark)))
     }
@@ -80,6 +83,15 @@ struct GroupDraft {
   /// Whether there is nothing to write: all were duplicates or refused.
   var isEmpty: Bool { stored.isEmpty }
   var newStreamCount: Int { streams.count(where: \.isNew) }
+
+  /// Bytes of numbered batches.
+  var byteCount: Int {
+    var byteCount = 0
+    for stream in streams.indices {
+      for run in streams[stream].runs.indices { byteCount += streams[stream].runs[run].batches.count }
+    }
+    return byteCount
+  }
 
   /// Duplicate, sealed, out of order, content, limits: in this order, so that what was stored is acknowledged again
   /// whatever has happened since.

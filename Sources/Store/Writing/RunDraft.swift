@@ -13,20 +13,34 @@ struct RunDraft {
   private(set) var severities: UInt32 = 0
   private(set) var received: Int64 = 0
   private(set) var rawLength: UInt64 = 0
-  private var byteCount = 0
-  /// The batches as they came, their numbers, and their senders.
-  private var pieces: [(batch: Batch, first: UInt64, received: Int64, sender: Sender?)] = []
+  private var batchByteCount = 0
+  /// What it is made of: mostly one.
+  private var firstPiece: Piece?
+  private var furtherPieces: [Piece] = []
   /// The batches' senders as they are stored, once the run is finished.
   private(set) var producers = ByteString()
   /// The numbered batches end to end, once the run is finished.
   private(set) var batches = ByteString()
 
+  /// A batch as it came, its first number, and its sender.
+  fileprivate struct Piece {
+    let batch: Batch
+    let first: UInt64
+    let received: Int64
+    let sender: Sender?
+  }
+
+  /// Bytes of the finished run and its senders.
+  var byteCount: Int { batches.count + producers.count }
+
+  var numbers: ClosedRange<UInt64> { first...(first + span - 1) }
+
   /// The finished run.
-  var run: Run { Run(first...(first + span - 1), batches) }
+  var run: Run { Run(numbers, batches) }
 
   init(first: UInt64) { self.first = first }
 
-  func hasRoom(for batch: Batch) -> Bool { byteCount + batch.bytes.count <= Self.byteCountMax }
+  func hasRoom(for batch: Batch) -> Bool { batchByteCount + batch.bytes.count <= Self.byteCountMax }
 
   /// Adds a batch, which gets the next numbers.
   ///
@@ -35,7 +49,8 @@ struct RunDraft {
     var header = batch.header
     header.received = received
     let times = header.effectiveTimes
-    pieces.append((batch, first + span, received, sender))
+    let piece = Piece(batch: batch, first: first + span, received: received, sender: sender)
+    if firstPiece == nil { firstPiece = piece } else { furtherPieces.append(piece) }
     span += UInt64(header.count)
     entryCount += UInt64(header.count)
     minTime = min(minTime, times.lowerBound)
@@ -43,18 +58,29 @@ struct RunDraft {
     severities |= header.severities
     self.received = received
     rawLength += UInt64(header.rawLength)
-    byteCount += batch.bytes.count
+    batchByteCount += batch.bytes.count
   }
 
   /// Puts the batches end to end, numbered and signed: the one copy on their way to the disk and to every follower.
+  /// Their senders come behind them, in the same memory.
   mutating func finish(seed: UInt64) {
-    var writer = ByteWriter(capacity: byteCount)
-    for (batch, first, received, _) in pieces {
-      batch.appendNumbered(
-        firstSequence: first, received: received, span: batch.header.count, seed: seed, to: &writer)
-    }
-    batches = writer.finish()
-    producers = Sender.encode(pieces.compactMap(\.sender))
-    pieces = []
+    var writer = ByteWriter(capacity: batchByteCount + (1 + furtherPieces.count) * Sender.byteCount)
+    firstPiece?.appendBatch(seed: seed, to: &writer)
+    for index in furtherPieces.indices { furtherPieces[index].appendBatch(seed: seed, to: &writer) }
+    let end = writer.count
+    firstPiece?.sender?.encode(to: &writer)
+    for index in furtherPieces.indices { furtherPieces[index].sender?.encode(to: &writer) }
+    let bytes = writer.finish()
+    batches = bytes[0..<end]
+    producers = bytes[end..<bytes.count]
+    firstPiece = nil
+    furtherPieces = []
+  }
+}
+
+extension RunDraft.Piece {
+  fileprivate func appendBatch(seed: UInt64, to writer: inout ByteWriter) {
+    batch.appendNumbered(
+      firstSequence: first, received: received, span: batch.header.count, seed: seed, to: &writer)
   }
 }

@@ -7,19 +7,21 @@ struct Sender: Hashable, Sendable {
   var number: UInt64
 
   /// The producer as in `marks`, then the number, little-endian.
-  private static let byteCount = 24
+  static let byteCount = 24
 
   /// How many senders these bytes are of.
   static func count(in bytes: ByteString) -> Int { bytes.count / byteCount }
 
   static func encode(_ senders: some Collection<Sender>) -> ByteString {
     var writer = ByteWriter(capacity: senders.count * byteCount)
-    for sender in senders {
-      writer.append(u64: sender.producer.high.byteSwapped)
-      writer.append(u64: sender.producer.low.byteSwapped)
-      writer.append(u64: sender.number)
-    }
+    for sender in senders { sender.encode(to: &writer) }
     return writer.finish()
+  }
+
+  func encode(to writer: inout ByteWriter) {
+    writer.append(u64: producer.high.byteSwapped)
+    writer.append(u64: producer.low.byteSwapped)
+    writer.append(u64: number)
   }
 
   static func decode(_ bytes: ByteString) throws(WireDecodingError) -> [Sender] {

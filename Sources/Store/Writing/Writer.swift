@@ -282,18 +282,19 @@ final class Writer: @unchecked Sendable {
   /// Shows readers what was stored.
   func publish(_ draft: GroupDraft) -> [CommittedRun] {
     var runs: [CommittedRun] = []
+    runs.reserveCapacity(draft.streams.count)
     for stream in draft.streams {
-      for (index, run) in stream.runs.enumerated() {
+      for index in stream.runs.indices {
         runs.append(
           CommittedRun(
-            stream: stream.info, isNewStream: stream.isNew && index == 0, run: run.run,
-            entryCount: run.entryCount,
+            stream: stream.info, isNewStream: stream.isNew && index == 0, run: stream.runs[index].run,
+            entryCount: stream.runs[index].entryCount,
             sealed: stream.sealsNow && index == stream.runs.count - 1))
       }
     }
     if !runs.isEmpty {
       tail.append(runs)
-      catalog.publish(draft.streams.map(\.info))
+      catalog.publish(draft.streams.lazy.map(\.info))
     }
     return runs
   }
@@ -307,9 +308,7 @@ final class Writer: @unchecked Sendable {
 
   /// - Parameter wasTaken: whether it is durable in the log in front of the segment.
   private func note(_ draft: GroupDraft, time: Int64, wasTaken: Bool) {
-    var byteCount = 0
-    for stream in draft.streams { for run in stream.runs { byteCount += run.batches.count } }
-    retention.noteStored(byteCount)
+    retention.noteStored(draft.byteCount)
     let syncTime = wasTaken ? time : active.database.lastSyncTime
     if let line = slowSyncs.note(syncTime, now: SystemClock.monotonic()) { configuration.log(line) }
     counts.withLock { counts in
