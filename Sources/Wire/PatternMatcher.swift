@@ -10,6 +10,8 @@ package struct PatternMatcher: Sendable {
   private let prefixBytes: [UInt8]
   private let suffixBytes: [UInt8]
   private let hasWildcard: Bool
+  /// Whether the middle is `**` alone, and takes anything.
+  private let takesAnyMiddle: Bool
   /// Bytes and `?` between the ends.
   private let tokenCount: Int
   private let wordCount: Int
@@ -31,6 +33,7 @@ package struct PatternMatcher: Sendable {
     prefix = String(decoding: prefixBytes, as: UTF8.self)
     suffixBytes = Array(pattern[end...])
     tokenCount = middle.count { $0 != Self.star }
+    takesAnyMiddle = tokenCount == 0 && middle.count > 1
     wordCount = tokenCount / 64 + 1
     precondition(wordCount <= Self.wordCountMax, "a pattern has at most 200 bytes")
     // Class 0 holds all bytes that the middle does not name, class 1 the separator.
@@ -78,7 +81,7 @@ package struct PatternMatcher: Sendable {
     for index in prefixBytes.indices where name[index] != prefixBytes[index] { return (false, 1) }
     let end = name.count - suffixBytes.count
     for index in suffixBytes.indices where name[end + index] != suffixBytes[index] { return (false, 1) }
-    guard hasWildcard else { return (true, 1) }
+    if takesAnyMiddle || !hasWildcard { return (true, 1) }
     var states = InlineArray<4, UInt64>(repeating: 0)
     states[0] = 1
     var index = prefixBytes.count

@@ -40,7 +40,7 @@ public struct StreamName: Hashable, Sendable, Comparable, CustomStringConvertibl
 
   static func check(_ text: String, what: String, limit: Int, also wildcards: [UInt8]) throws(LogError) {
     let bytes = text.utf8
-    let shown = PrintableText.escaped(text)
+    func shown() -> String { PrintableText.escaped(text) }
     if bytes.isEmpty { throw .invalidName("a \(what) must not be empty") }
     if bytes.count > limit { throw .invalidName("the \(what) has \(bytes.count) bytes; the limit is \(limit)") }
     var partLength = 0
@@ -48,7 +48,7 @@ public struct StreamName: Hashable, Sendable, Comparable, CustomStringConvertibl
       switch byte {
       case UInt8(ascii: "/"):
         if partLength == 0 {
-          throw .invalidName("the \(what) '\(shown)' has an empty part; write parts like 'docker/nginx'")
+          throw .invalidName("the \(what) '\(shown())' has an empty part; write parts like 'docker/nginx'")
         }
         partLength = 0
       case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
@@ -57,13 +57,13 @@ public struct StreamName: Hashable, Sendable, Comparable, CustomStringConvertibl
         partLength += 1
       case let other where wildcards.contains(other): partLength += 1
       case UInt8(ascii: "$"):
-        throw .invalidName("the \(what) '\(shown)' has a '$', which only the server's own streams may have")
+        throw .invalidName("the \(what) '\(shown())' has a '$', which only the server's own streams may have")
       default:
-        throw .invalidName("the \(what) '\(shown)' has a character other than A-Z a-z 0-9 . _ : @ - and /")
+        throw .invalidName("the \(what) '\(shown())' has a character other than A-Z a-z 0-9 . _ : @ - and /")
       }
     }
     if partLength == 0 {
-      throw .invalidName("the \(what) '\(shown)' ends with '/'; write parts like 'docker/nginx'")
+      throw .invalidName("the \(what) '\(shown())' ends with '/'; write parts like 'docker/nginx'")
     }
   }
 }

@@ -63,6 +63,7 @@ struct GroupDraft {
     stored.reserveCapacity(requestCount)
     marks.reserveCapacity(requestCount)
     indexOfMark.reserveCapacity(requestCount)
+    indexOfName.reserveCapacity(requestCount)
     for queued in group.requests {
       replies.append(Reply(token: queued.request.token, outcome: decide(queued.request, queued.mark)))
     }

@@ -45,6 +45,8 @@ extension ServerSession {
     /// The AUTH that is not answered yet.
     private var renewal: UInt32?
     private var queries: Set<UInt32> = []
+    /// Of the requests so far.
+    private var highestID: UInt32 = 0
 
     init(welcome: Welcome, features: Hello.Features, now: MonotonicTime) {
       self.welcome = welcome
@@ -265,6 +267,11 @@ extension ServerSession.Open {
   }
 
   private func checkNew(_ id: UInt32) throws(Refusal) {
+    // Most clients count up: no other request has had this id.
+    if id > highestID {
+      highestID = id
+      return
+    }
     if id == 0 { throw Refusal(.protocolViolation, "a request needs an id other than 0") }
     if appends[id] != nil || subscriptions[id] != nil || requests.contains(id) || queries.contains(id) || renewal == id
     {
