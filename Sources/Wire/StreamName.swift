@@ -39,13 +39,13 @@ public struct StreamName: Hashable, Sendable, Comparable, CustomStringConvertibl
   public static func < (left: StreamName, right: StreamName) -> Bool { left.text < right.text }
 
   static func check(_ text: String, what: String, limit: Int, also wildcards: [UInt8]) throws(LogError) {
-    let bytes = text.utf8
+    let bytes = text.utf8.span
     func shown() -> String { PrintableText.escaped(text) }
     if bytes.isEmpty { throw .invalidName("a \(what) must not be empty") }
     if bytes.count > limit { throw .invalidName("the \(what) has \(bytes.count) bytes; the limit is \(limit)") }
     var partLength = 0
-    for byte in bytes {
-      switch byte {
+    for index in bytes.indices {
+      switch bytes[index] {
       case UInt8(ascii: "/"):
         if partLength == 0 {
           throw .invalidName("the \(what) '\(shown())' has an empty part; write parts like 'docker/nginx'")
