@@ -135,13 +135,7 @@ package struct SQLCommand {
     do throws(StoreError) { store = try StoreReader(directory: directory) } catch {
       throw Failure(text: error.description, code: 1)
     }
-    if !store.hasAll {
-      Self.say(
-        """
-        what was acknowledged in the last moments before a crash is in \(directory)/journal and not seen here: start \
-        the server once
-        """)
-    }
+    if let unseen = store.unseen { Self.say(unseen) }
     do throws(SQLFailure) {
       let connection = try SQLConnection(store, limits: limits)
       defer { for note in connection.notes { Self.say(note) } }

@@ -13,18 +13,14 @@ final class LiveStore {
   private var openCursorCount = 0
   /// Why the last look at the directory failed.
   private var failure: SQLFailure?
+  /// What was said last of what is not seen; nil once everything is.
+  private var unseen: String?
 
   init(directory: String) throws(SQLFailure) {
     self.directory = directory
     source = try Self.look(directory)
     current = Self.tables(of: source)
-    if !source.store.hasAll {
-      Self.say(
-        """
-        what was acknowledged in the last moments before a crash is in \(directory)/journal and not seen here: start \
-        the server once
-        """)
-    }
+    sayUnseen()
   }
 
   private static func look(_ directory: String) throws(SQLFailure) -> EntrySource {
@@ -55,6 +51,7 @@ final class LiveStore {
         source = try Self.look(directory)
         current = Self.tables(of: source)
         failure = nil
+        sayUnseen()
       } catch { failure = error }
     }
     openCursorCount += 1
@@ -66,6 +63,11 @@ final class LiveStore {
     guard openCursorCount == 0 else { return }
     // There is no other place for them: the rows are right, but something is not among them.
     for note in source.notes { Self.say(note) }
+  }
+
+  private func sayUnseen() {
+    if let unseen = source.store.unseen, unseen != self.unseen { Self.say(unseen) }
+    unseen = source.store.unseen
   }
 
   private static func say(_ text: String) {

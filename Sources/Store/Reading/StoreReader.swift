@@ -10,9 +10,8 @@ internal import Synchronization
 package final class StoreReader: Sendable {
   /// Those that exist, in the order of their names.
   package let streams: [StreamInfo]
-  /// Whether everything acknowledged when it was made is read. Otherwise the next start of a server has to bring the
-  /// last of it from the journal first.
-  package let hasAll: Bool
+  /// Why what was acknowledged last when it was made is not read, and what to do; nil if everything is.
+  package let unseen: String?
   private let view: StoreView
   private let paths: StorePaths
   private let catalog = Catalog()
@@ -34,12 +33,25 @@ package final class StoreReader: Sendable {
   package init(directory: String) throws(StoreError) {
     view = try StoreView(directory: directory)
     paths = StorePaths(directory: directory)
-    hasAll = try view.awaitJournal()
+    unseen = try view.awaitJournal() ? nil : try Self.unseen(view, paths)
     let content = try Self.content(of: paths, view)
     (newest, trimmedBelow) = (content.newest, content.trimmedBelow)
     streams = content.streams.sorted { $0.name < $1.name }
     catalog.publish(content.streams)
     reader = Mutex(try Self.reader(of: paths, view, content, catalog, damage))
+  }
+
+  private static func unseen(_ view: StoreView, _ paths: StorePaths) throws(StoreError) -> String {
+    if try view.isInUse() {
+      return """
+        what was acknowledged last is in \(paths.journal) and not seen here: the server cannot put it into its segment \
+        for now, as on a full disk; its log says why
+        """
+    }
+    return """
+      what was acknowledged in the last moments before a crash is in \(paths.journal) and not seen here: start the \
+      server once
+      """
   }
 
   /// Reads one range, as far as bytes and time allow.
