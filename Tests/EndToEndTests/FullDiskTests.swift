@@ -80,6 +80,56 @@ import Testing
     }
   }
 
+  @Test func `everything is read while what was acknowledged last does not get out of the journal`() throws {
+    try Scene.play { scene in
+      guard let disk = try scene.smallDisk(mebibytes: 16) else { return }
+
+      let data = "\(disk)/data"
+      let server = try TestServer(scene, TestServer.listensForHTTP + ["--journal-bytes", "256K"], data: data)
+      var lines = LogLines.plain(1_000)
+      try expectSuccess(server.run(["push", "web", try scene.file("f", LogLines.file(lines))]))
+      // Nothing of it is in memory after that.
+      #expect(try server.stop() == .code(0))
+      try server.restart()
+      var waiting: ChildProcess?
+      while waiting == nil {
+        try fill("\(disk)/filler")
+        let line = LogLines.plain(1, from: lines.count + 1)
+        let push = try server.start(["push", "web", try scene.file("line", LogLines.file(line))])
+        try Polling.wait(for: "an answer to the push") {
+          push.hasEnded || push.errors.text.contains(Self.diskIsFull)
+        }
+        if push.hasEnded { lines += line } else { waiting = push }
+      }
+      #expect(try server.fact("unapplied_bytes") > 0)
+
+      try expectSame(server.stored("web"), LogLines.file(lines))
+      let first = try server.run(["query", "web", "-n", "3", "-o", "raw"])
+      expectSame(first.output, LogLines.file(Array(lines.prefix(3))))
+      let last = try server.run(["query", "web", "-r", "-n", "\(lines.count - 990)", "-o", "raw"])
+      expectSame(last.output, LogLines.file(lines.suffix(lines.count - 990).reversed()))
+      #expect(try server.run(["query", "web", "--count"]).text.contains("\(lines.count)"))
+      let recent = try server.run(["query", "web", "--since", "1h", "-n", "2", "-o", "raw"])
+      expectSame(recent.output, LogLines.file(Array(lines.prefix(2))))
+      let page = try HTTPPeer(server).get("/api/v1/streams/web/entries?after=0&limit=2")
+      #expect(page.status == 200 && page.text.contains("\"seq\":2"), "\(page.text)")
+      // SQL reads the files: it has what is in the segment, and says that something is missing.
+      let count = ["sql", data, "select count(*) from entries where stream = 'web'", "-o", "csv"]
+      let found = try scene.run(Binaries.logsd, count)
+      let counted = try #require(found.lines.last.flatMap { Int($0) })
+      #expect(found.exit == .code(0) && (1_000..<lines.count).contains(counted), "\(found.text) \(found.errors)")
+      #expect(found.errors.contains("the server cannot put it into its segment for now"), "\(found.errors)")
+      #expect(try server.fact("unapplied_bytes") > 0)
+
+      unlink("\(disk)/filler")
+      #expect(try waiting?.wait() == .code(0), "\(waiting?.errors.text ?? "")")
+      lines += LogLines.plain(1, from: lines.count + 1)
+      try expectSame(server.stored("web"), LogLines.file(lines))
+      let again = try scene.run(Binaries.logsd, count)
+      #expect(again.lines.last == "\(lines.count)" && again.errors.isEmpty, "\(again.text) \(again.errors)")
+    }
+  }
+
   /// What a push says when the server has refused its entries.
   private static let diskIsFull = "the server's disk is full"
 

@@ -9,7 +9,8 @@ internal import Synchronization
 /// `disown`, when everything taken has been applied.
 ///
 /// What was taken is in the segment's file at most `lingerTime` later. A reader that needs it before waits for it with
-/// `catchUp`, so that nobody else has to know of what is not applied yet.
+/// `catchUp`, so that nobody else has to know of what is not applied yet; it gets what a full disk keeps out of the
+/// segment instead.
 final class Applier: Sendable {
   fileprivate struct State {
     var waiting: [GroupRows] = []
@@ -26,6 +27,9 @@ final class Applier: Sendable {
     /// Why nothing can be applied for now.
     var obstacle: SQLiteError?
     var isObstacleLogged = false
+    /// All that was taken and is not in the segment, once a full disk has kept it out and until it has been applied.
+    /// Meanwhile nothing is taken but what was on its way into the log.
+    var unapplied: UnappliedRows?
     /// What has stopped the store.
     var failure: SQLiteError?
     /// Whether what waits has waited long enough.
@@ -120,6 +124,7 @@ final class Applier: Sendable {
       let wasEmpty = state.waiting.isEmpty
       let wasSmall = state.byteCount < Self.applyByteCountMin
       state.waiting.append(rows)
+      state.unapplied?.append(rows)
       state.byteCount += rows.byteCount
       state.taken = log.end
       return wasEmpty || wasSmall && state.byteCount >= Self.applyByteCountMin
@@ -170,24 +175,26 @@ final class Applier: Sendable {
 
   // MARK: for readers
 
-  /// Waits until everything that was acknowledged before is in the active segment.
-  func catchUp() throws(SQLiteError) {
-    guard isBehind else { return }
+  /// Waits until everything that was acknowledged before is in the active segment, unless a full disk keeps it out.
+  ///
+  /// - Returns: what it keeps out. A snapshot of the segment that is taken later may have it, too.
+  func catchUp() throws(SQLiteError) -> UnappliedRows {
+    guard isBehind else { return UnappliedRows() }
     let goal = monitor.withLock { state in
       state.wanted = max(state.wanted, state.taken)
       return state.taken
     }
     monitor.signal()
-    let isReached = monitor.wait(timeout: Self.patience) { state -> Bool? in
-      if state.applied >= goal { return true }
+    let outcome = monitor.wait(timeout: Self.patience) { state -> UnappliedRows?? in
+      if state.applied >= goal { return .some(UnappliedRows()) }
+      if state.failure != nil { return .some(nil) }
       // A full disk may stay full for long; a lock goes.
-      return state.failure == nil && state.obstacle?.isDiskFull != true ? nil : false
+      return state.unapplied.map { .some($0) }
     }
-    if isReached != true {
-      throw SQLiteError(
-        code: SQLiteError.busyCode, text: "what was acknowledged last cannot be read yet: \(problem)",
-        path: configuration.directory, systemError: 0)
-    }
+    if case .some(.some(let unapplied)) = outcome { return unapplied }
+    throw SQLiteError(
+      code: SQLiteError.busyCode, text: "what was acknowledged last cannot be read yet: \(problem)",
+      path: configuration.directory, systemError: 0)
   }
 
   private var problem: String { monitor.withLock { ($0.failure ?? $0.obstacle)?.text ?? "the disk is too slow" } }
@@ -242,7 +249,7 @@ final class Applier: Sendable {
     }
     if let marks { queue.noteStored(marks, in: active.segment.number) }
     let (hadObstacle, isSyncDue) = monitor.withLock { state in
-      defer { (state.obstacle, state.isObstacleLogged) = (nil, false) }
+      defer { (state.obstacle, state.isObstacleLogged, state.unapplied) = (nil, false, nil) }
       state.applied = position
       if state.waiting.isEmpty { lags.store(false, ordering: .releasing) }
       let isSyncDue = state.taken - state.durable > ringByteCount / Self.syncDivisor
@@ -280,6 +287,7 @@ final class Applier: Sendable {
       state.obstacle = error
       state.isBusy = false
       state.putBack(groups)
+      if error.isDiskFull, state.unapplied == nil { state.unapplied = UnappliedRows(state.waiting) }
       return !state.isObstacleLogged
     }
     monitor.signal()

@@ -32,9 +32,16 @@ final class ConnectionPool: Sendable {
   }
 
   /// Lends a connection to `segment` until `giveBack`. Waits while the segment is being sealed, and until what was
-  /// acknowledged before is in it.
+  /// acknowledged before is in it; or the connection has what a full disk keeps out of it.
   func lend(_ segment: Segment) throws(SQLiteError) -> ReaderConnection {
-    if segment.state == .active { try applier?.catchUp() }
+    // Before there is a snapshot: it may have that, too, but must not be without both.
+    let unapplied = segment.state == .active ? try applier?.catchUp() : nil
+    let connection = try connection(to: segment)
+    if let unapplied { connection.unapplied = unapplied }
+    return connection
+  }
+
+  private func connection(to segment: Segment) throws(SQLiteError) -> ReaderConnection {
     let number = segment.number
     // Without a timeout a wait ends only with a result.
     let idle: ReaderConnection?? = monitor.wait { state -> ReaderConnection?? in
@@ -60,6 +67,7 @@ final class ConnectionPool: Sendable {
   /// Takes back the last reference to a connection. Keeps the connection, or closes it and only then ends the lease:
   /// those who wait for its end rely on the connection being closed.
   func giveBack(_ lent: inout ReaderConnection?, to segment: Segment, isUsable: Bool) {
+    lent?.unapplied = UnappliedRows()
     let isKept = isUsable && keep(lent, of: segment)
     lent = nil
     if !isKept { endLease(of: segment) }

@@ -13,16 +13,18 @@ extension ReaderConnection {
       statements.forward.bind(3, bits: bounds.upperBound)
       guard try found.take(from: statements.forward) else { return try withDictionary(found.runs, of: stream) }
     }
-    found.runs.isEnd = true
+    if found.take(unapplied.rows(of: stream, in: bounds)) { found.runs.isEnd = true }
     return try withDictionary(found.runs, of: stream)
   }
 
   /// The run that covers `bounds.upperBound` and those before it that end within the bounds, descending.
   func runs(of stream: Int64, downFrom bounds: ClosedRange<UInt64>, _ budget: Budget) throws(SQLiteError) -> Runs {
     var found = FoundRuns(bounds, budget, isDescending: true)
+    guard found.take(unapplied.rows(of: stream, in: bounds).reversed()) else { return found.runs }
+    let last = found.runs.runs.last.map { $0.first - 1 } ?? bounds.upperBound
     for statements in runStatements.reversed() {
       statements.backward.bind(1, stream)
-      statements.backward.bind(2, bits: bounds.upperBound)
+      statements.backward.bind(2, bits: last)
       guard try found.take(from: statements.backward) else { return try withDictionary(found.runs, of: stream) }
     }
     found.runs.isEnd = true
@@ -77,14 +79,25 @@ extension ReaderConnection {
           runs.isEnd = true
           return false
         }
-        let run = Run(numbers, statement.bytes(2))
-        byteCount += run.batches.count
-        runs.runs.append(run)
-        if isDescending ? run.first <= bounds.lowerBound : run.last >= bounds.upperBound {
-          runs.isEnd = true
-          return false
-        }
+        guard add(Run(numbers, statement.bytes(2))) else { return false }
       }
+      return false
+    }
+
+    /// Takes rows that no statement has, as above.
+    mutating func take(_ rows: some Sequence<SegmentRow>) -> Bool {
+      for row in rows {
+        guard byteCount < budget.byteCount, add(Run(row.numbers, row.batches)) else { return false }
+      }
+      return true
+    }
+
+    /// - Returns: whether others are wanted.
+    private mutating func add(_ run: Run) -> Bool {
+      byteCount += run.batches.count
+      runs.runs.append(run)
+      guard isDescending ? run.first <= bounds.lowerBound : run.last >= bounds.upperBound else { return true }
+      runs.isEnd = true
       return false
     }
   }
@@ -97,11 +110,12 @@ extension ReaderConnection {
       statements.firstBehind.bind(2, bits: position)
       if try statements.firstBehind.step() { return statements.firstBehind.bits(0) }
     }
-    return nil
+    return unapplied.rows(of: stream, in: position...UInt64.max).map(\.numbers.lowerBound).first { $0 > position }
   }
 
   /// Where the run that covers `position` begins, from the index alone.
   func firstOfRun(of stream: Int64, covering position: UInt64) throws(SQLiteError) -> UInt64? {
+    if let row = unapplied.rows(of: stream, in: 0...position).last { return row.numbers.lowerBound }
     for statements in runStatements.reversed() {
       defer { statements.firstCovering.reset() }
       statements.firstCovering.bind(1, stream)
@@ -122,7 +136,10 @@ extension ReaderConnection {
       statements.times.bind(2, bits: position)
       guard try times.take(from: statements.times, limit: limit, until: deadline) else { return times }
     }
-    times.isEnd = true
+    // The snapshot may have some of it.
+    let next = times.rows.last.map { $0.numbers.upperBound + 1 } ?? position
+    let rows = unapplied.rows(of: stream, in: next...UInt64.max)
+    times.isEnd = times.take(rows.drop { $0.numbers.lowerBound < next }, limit: limit)
     return times
   }
 
@@ -130,9 +147,11 @@ extension ReaderConnection {
   func times(of stream: Int64, downFrom position: UInt64, limit: Int, _ time: Duration) throws(SQLiteError) -> Times {
     let deadline = SystemClock.monotonic() &+ time.nanoseconds
     var times = Times()
+    guard times.take(unapplied.rows(of: stream, in: 0...position).reversed(), limit: limit) else { return times }
+    let last = times.rows.last.map { $0.numbers.lowerBound - 1 } ?? position
     for statements in runStatements.reversed() {
       statements.timesBackward.bind(1, stream)
-      statements.timesBackward.bind(2, bits: position)
+      statements.timesBackward.bind(2, bits: last)
       guard try times.take(from: statements.timesBackward, limit: limit, until: deadline) else { return times }
     }
     times.isEnd = true
@@ -162,5 +181,14 @@ extension ReaderConnection.Times {
       }
     }
     return false
+  }
+
+  /// Takes rows that no statement has, as above.
+  fileprivate mutating func take(_ unapplied: some Sequence<SegmentRow>, limit: Int) -> Bool {
+    for row in unapplied {
+      guard rows.count < limit else { return false }
+      rows.append(ReaderConnection.RunTimes(numbers: row.numbers, minTime: row.minTime, maxTime: row.maxTime))
+    }
+    return true
   }
 }

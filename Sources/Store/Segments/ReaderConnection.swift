@@ -28,6 +28,8 @@ final class ReaderConnection: @unchecked Sendable {
   let blockIndex: BlockIndexStatements?
   /// Nil if the segment has none.
   let dictionaries: SegmentDictionaries?
+  /// What a full disk keeps out of the segment: found like rows of its last part. A snapshot may have some of it, too.
+  var unapplied = UnappliedRows()
 
   /// The page cache of a reader: reads are sequential, and the system's cache serves repeated ones.
   private static let cacheKibibyteCount = 512

@@ -69,6 +69,8 @@ final class FaultDisk: Sendable {
   struct Hooks {
     /// Called before each read of SQLite's, with the name of the file.
     var onRead: (@Sendable (String) -> Void)?
+    /// Called before each write of SQLite's or to the journal, with the name of the file.
+    var onWrite: (@Sendable (String) -> Void)?
     /// Called before each sync of SQLite's.
     var onSync: (@Sendable () -> Void)?
   }
@@ -124,6 +126,7 @@ final class FaultDisk: Sendable {
     let file = String(cString: path)
     let kind = fault_operation(UInt32(operation))
     if kind == FAULT_READ { hooks.withLock({ $0 }).onRead?(file) }
+    if kind == FAULT_WRITE { hooks.withLock({ $0 }).onWrite?(file) }
     if kind == FAULT_SYNC { hooks.withLock({ $0 }).onSync?() }
     return state.withLock { state in
       if kind != FAULT_READ, kind != FAULT_OPEN { state.operationCount += 1 }

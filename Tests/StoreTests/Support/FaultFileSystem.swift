@@ -104,6 +104,7 @@ private struct FaultDurableFile: DurableFile {
 
   func write(_ bytes: AlignedBytes, byteCount: Int, at offset: Int) throws(FileError) {
     let content = bytes.withBytes(byteCount) { Array($0) }
+    disk.hooks.withLock({ $0 }).onWrite?(path)
     let code = disk.state.withLock { state -> Int32 in
       state.operationCount += 1
       guard state.isCrashed else { return state.fault(FAULT_WRITE, path) }
