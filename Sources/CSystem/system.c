@@ -7,10 +7,12 @@
 #include <pthread.h>
 #include <sched.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -26,6 +28,18 @@ int logs_file_identity(
 }
 
 int logs_clone_file(int target, int source) { return ioctl(target, FICLONE, source); }
+
+int logs_is_of_kernel(const char *path) {
+  struct statfs status;
+  if (statfs(path, &status) != 0) return -1;
+  switch (status.f_type) {
+  case PROC_SUPER_MAGIC:
+  case SYSFS_MAGIC:
+  case CGROUP_SUPER_MAGIC:
+  case CGROUP2_SUPER_MAGIC: return 1;
+  default: return 0;
+  }
+}
 
 int logs_open_file_identity(
     int descriptor, unsigned long long *device, unsigned long long *inode, long long *seconds,

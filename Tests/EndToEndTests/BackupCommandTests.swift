@@ -174,6 +174,24 @@ import Testing
     }
   }
 
+  @Test func `a damaged manifest is damage`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let backup = scene.path("backup")
+      #expect(try Self.logsd(scene, "backup", server.data, backup).exit == .code(0))
+      let inside = try Self.logsd(scene, "backup", server.data, server.data + "/inside")
+      #expect(inside.exit == .code(1) && inside.errors.contains("is in the data directory"), "\(inside.errors)")
+      #expect(access(server.data + "/inside", F_OK) != 0)
+      let file = try FileHandle(forUpdating: URL(fileURLWithPath: backup + "/manifest"))
+      try file.seek(toOffset: 40)
+      try file.write(contentsOf: Data("?".utf8))
+      try file.close()
+      let checked = try Self.logsd(scene, "check", backup)
+      #expect(checked.exit == .code(1) && checked.lines == ["damage manifest: it is damaged"], "\(checked.text)")
+      #expect(checked.errors.contains("make the backup anew, into another directory"), "\(checked.errors)")
+    }
+  }
+
   @Test func `wrong usage and what cannot be`() throws {
     try Scene.play { scene in
       for (words, exit, text) in [
@@ -183,6 +201,9 @@ import Testing
         (["repair", "--force", "a"], 2, "--force"), (["check", scene.path("none")], 2, "No such file"),
         (["backup", scene.path("none"), scene.path("b")], 1, "No such file"),
         (["restore", scene.directory, scene.path("b")], 1, "is no backup"),
+        (["restore", scene.path("none"), scene.path("b")], 1, "there is no \(scene.path("none")); name a backup"),
+        (["check", Binaries.logsd], 2, "Not a directory; name a server's data directory"),
+        (["sql", Binaries.logsd, "select 1"], 1, "Not a directory; name a server's data directory"),
         (["repair", scene.directory], 1, "there is no store in"),
       ] as [([String], Int32, String)] {
         let finished = try scene.run(Binaries.logsd, words)

@@ -68,14 +68,43 @@ import Testing
       #expect(message?.contains("name a directory outside of it") == true)
     }
     for (data, archive) in [
-      ("a", "archive"), ("a/b", "a/c"), ("new", "new2"), ("a/new", "link/other"), ("a/b", "link/new/b"), ("ab", "a"),
+      ("a", "archive"), ("a/b", "a/c"), ("new", "new2"), ("a/new", "link/other"), ("a/b", "link/new"), ("a/bc", "a/b"),
     ] {
       let message = message(["--data", "\(place)/\(data)", "--archive", "\(place)/\(archive)"])
       #expect(message == nil, "\(data) \(archive)")
     }
-    // What cannot be looked at is said by the thread that works there.
-    #expect(message(["--data", place, "--archive", "/dev/null/archive"]) == nil)
+    for (archive, words) in [
+      ("/dev/null/archive", "/dev/null is no directory"), ("\(place)/x/b", "\(place)/x does not"),
+    ] {
+      let data = ["--data", "\(place)/a"]
+      let message = message(data + ["--archive", archive])
+      #expect(message?.hasPrefix("--archive: \(archive) cannot be made, since \(words)") == true, "\(message ?? "")")
+      // Who only asks need not be able to write there.
+      #expect(try configure(data + ["--archive", archive, "config", "show"]).request == .printConfig)
+    }
     #expect(message(["--data", "\(place)/a"], ["LOGSD_ARCHIVE": "\(place)/a/b"])?.hasPrefix("LOGSD_ARCHIVE: ") == true)
+  }
+
+  @Test func `a setting that needs another one says so`() throws {
+    for (name, value, other) in [
+      ("archive-retention-age", "9d", "archive"), ("http-host", "logs.example.com", "listen-http or listen-https"),
+      ("http-allow-origin", "https://a.example.com", "listen-http or listen-https"),
+      ("base-path", "/logs", "listen-http or listen-https"),
+      ("trusted-proxy", "10.0.0.1", "listen-http or listen-https"), ("tls-cert", "a.pem", "listen-tls or listen-https"),
+      ("tls-key", "a.key", "listen-tls or listen-https"), ("tls-client-ca", "ca.pem", "listen-tls or listen-https"),
+      ("unix-allow", "0: read:web", "listen-unix"),
+    ] {
+      let remarks = try configure(["--\(name)", value]).configuration.remarks
+      #expect(remarks == ["--\(name) has no effect without \(other); set that, too, or take this away"])
+    }
+    let place = FileManager.default.temporaryDirectory.path
+    for words in [
+      ["--archive-retention-age", "none"],
+      ["--archive-retention-age", "9d", "--archive", "\(place)/logs-archive-none"],
+      ["--base-path", "/logs", "--listen-http", "0"], ["--tls-cert", "a.pem", "--listen-https", "0"],
+      ["--unix-allow", "0: read:web", "--listen-http", "unix:/tmp/x"],
+      ["--unix-allow", "0: read:web", "--listen-unix", "/tmp/x"],
+    ] { #expect(try configure(words).configuration.remarks == [], "\(words)") }
   }
 
   @Test func `every setting can read what it prints`() throws {

@@ -32,6 +32,10 @@ int logs_write_durable(int descriptor, const void *bytes, unsigned long count, l
 /// system cannot.
 int logs_clone_file(int target, int source);
 
+/// Whether a file is in a file system of the kernel's own (proc, sysfs, control groups), which takes no files: 1 or 0, or -1
+/// and errno.
+int logs_is_of_kernel(const char *path);
+
 /// Names the calling thread, with at most 15 bytes.
 void logs_set_thread_name(const char *name);
 

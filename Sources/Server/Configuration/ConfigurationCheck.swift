@@ -17,8 +17,20 @@ struct ConfigurationCheck {
   init(_ reader: ConfigurationReader, now: Int64 = SystemClock.wall()) {
     self.reader = reader
     warnings = reader.configuration.remarks
+    checkDirectory()
     checkCertificate(now: now)
     checkExposure()
+  }
+
+  /// Another user than the server's may be the one who asks: who may write there, only the server finds out.
+  private mutating func checkDirectory() {
+    let directory = reader.configuration.dataDirectory
+    guard reader.isSet("data") else { return }
+    do throws(FileError) {
+      guard let obstacle = try PosixFileSystem().obstacle(toDirectory: directory) else { return }
+      if case .denied = obstacle { return }
+      faults.append("\(reader.place("data")): \(obstacle.words(of: directory))")
+    } catch {}
   }
 
   private mutating func checkCertificate(now: Int64) {

@@ -11,7 +11,7 @@ internal import LogsTransport
 package struct ConfigurationReader: Sendable {
   package internal(set) var configuration: ServerConfiguration
   /// The defaults in this environment.
-  private let defaults: ServerConfiguration
+  let defaults: ServerConfiguration
   var origins: [String: String] = [:]
   /// Where each part of a list stands that takes several lines.
   var parts: [String: [(text: String, origin: String)]] = [:]
@@ -45,7 +45,7 @@ package struct ConfigurationReader: Sendable {
     do { configuration.handedDoors = try HandedSockets.doors(environment) } catch { faults.append(error.description) }
     checkTogether()
     if !faults.isEmpty { throw ConfigurationError(faults) }
-    configuration.remarks += uselessRules.map { "\($0)" }
+    configuration.remarks += uselessRules.map { "\($0)" } + uselessSettings
   }
 
   /// What is wrong with settings that are each right. Where one is not, there may be more than was read.

@@ -72,24 +72,25 @@ struct CheckCommand {
       output.say("logsd check: \(looked): no damage\(lost)")
       return true
     }
-    let isBackup = try BackupCheck.isBackup(directory)
-    let isArchive = isBackup ? try BackupCheck.isArchive(directory) : false
-    let advice =
-      isArchive
-      ? """
-      Name another directory in the setting archive, which gets what the server still has; of a copy of this one, see \
-      what can be saved with: logsd repair COPY --dry-run
-      """
-      : isBackup
-        ? "Make the backup again with --verify: files that are not what was backed up are copied anew"
-        : """
-        Restore \(directory) from a backup (logsd restore), or see what can be saved with: logsd repair \(directory) \
-        --dry-run
-        """
     output.say(
       """
-      logsd check: \(looked): \(Figures.count(damageCount, "damage", "damages"))\(lost). \(advice)
+      logsd check: \(looked): \(Figures.count(damageCount, "damage", "damages"))\(lost). \(try advice(directory))
       """)
     return false
+  }
+
+  /// What to do about damage.
+  private static func advice(_ directory: String) throws(StoreError) -> String {
+    do throws(StoreError) {
+      if let kind = try BackupCheck.kind(directory) { return kind.rescue }
+    } catch {
+      // It is a backup, if its manifest is only damaged.
+      guard error.code == .damaged else { throw error }
+      return error.description
+    }
+    return """
+      Restore \(directory) from a backup (logsd restore), or see what can be saved with: logsd repair \(directory) \
+      --dry-run
+      """
   }
 }

@@ -7,7 +7,7 @@ extension ArchivePass {
   /// What follows is made of the head: it must be the one that was counted.
   func readHead() throws(StoreError) -> ArchiveHead {
     let path = target.paths.segment(manifest.newest)
-    let advice = "see logsd check \(target.path), and name another directory for the archive"
+    let advice = "\(BackupKind.archive.renewal); see logsd check \(target.path)"
     guard try digest(path) == manifest.files[DirectorySurvey.name(manifest.newest)]?.digest else {
       throw StoreError(.damaged, "\(path) is not what was archived; \(advice)")
     }
@@ -33,7 +33,7 @@ extension ArchivePass {
       .missingSegment,
       """
       \(path) is \(names == nil ? "missing" : "empty"), but it had the segments up to \(known.through): mount its \
-      disk. To begin a new archive there, remove \(scene.directory.paths.archive)
+      disk. To begin a new archive there, stop the server and remove \(scene.directory.paths.archive)
       """)
   }
 

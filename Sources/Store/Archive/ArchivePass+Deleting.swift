@@ -67,13 +67,17 @@ extension ArchivePass {
 
   /// One that cannot be read must not hold up the others: it is tried again later.
   private mutating func giveUp(_ segment: Segment, _ error: SQLiteError) throws(StoreError) {
-    let reason = StoreError(error, while: "rewrite")
-    guard error.isDamage || error.isConstraint || error.path == segment.path else { throw reason }
+    guard error.isDamage || error.isConstraint || error.path == segment.path else {
+      throw StoreError(error, while: "rewrite")
+    }
     guard unreadable.insert(segment.number).inserted else { return }
+    // One that is just being archived is damaged in the data directory.
+    let isArchived = segment.path == target.paths.segment(segment.number)
     remarks.append(
       """
       segment \(segment.number) cannot be read: what was deleted stays in it until it can be, though nobody finds it \
-      there: \(reason)
+      there (\(segment.path): \(error.text), \(error.codeText)). \
+      \(isArchived ? BackupKind.archive.rescue : "See logsd check \(scene.directory.paths.directory)")
       """)
   }
 

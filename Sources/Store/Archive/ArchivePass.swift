@@ -59,11 +59,11 @@ struct ArchivePass {
   init(_ scene: ArchiveScene, at path: String) throws(StoreError) {
     self.scene = scene
     try Self.checkPlace(path, scene)
-    target = try BackupDirectory.make(path)
+    target = try BackupDirectory.make(path, .archive)
     let found = try target.manifest()
     let store = scene.directory.id
     if let found, !found.isArchive {
-      throw StoreError(.notAStore, "\(path) holds a backup, and not an archive; name another directory")
+      throw StoreError(.notAStore, ArchivePlace.holdsBackup(path))
     }
     if let found, found.store != store {
       throw StoreError(.notAStore, "\(path) is the archive of another store, \(found.store); name another directory")

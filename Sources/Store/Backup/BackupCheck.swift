@@ -17,19 +17,13 @@ package enum BackupCheck {
     }
   }
 
-  /// Whether a directory is a backup, and no data directory besides.
-  package static func isBackup(_ directory: String) throws(StoreError) -> Bool {
-    if try isBegun(directory) { return true }
-    let hasManifest = try StoreError.of("look at") { () throws(FileError) in
-      try PosixFileSystem().byteCount("\(directory)/\(BackupManifest.name)") != nil
-    }
-    if !hasManifest { return false }
-    return try !isUsed(directory)
-  }
-
-  /// Whether it is what a server keeps of its own.
-  package static func isArchive(_ directory: String) throws(StoreError) -> Bool {
-    try BackupManifest.load("\(directory)/\(BackupManifest.name)", PosixFileSystem())?.isArchive == true
+  /// What a directory is kept as; nil if it is no backup, or has become a data directory.
+  package static func kind(_ directory: String) throws(StoreError) -> BackupKind? {
+    let isBegun = try isBegun(directory)
+    let place = isBegun ? "\(directory)/\(BackupDirectory.nextName)" : directory
+    let manifest = try BackupManifest.load("\(place)/\(BackupManifest.name)", PosixFileSystem())
+    if !isBegun, manifest != nil, try isUsed(directory) { return nil }
+    return manifest?.kind
   }
 
   /// Nothing for a directory that is no backup.
@@ -57,10 +51,10 @@ package enum BackupCheck {
     for (name, file) in manifest.files.sorted(by: { $0.key < $1.key }) {
       do throws(FileError) {
         guard let digest = try files.digest("\(directory)/\(name)") else {
-          findings.append(Finding(.damage, name, "it is missing from the backup"))
+          findings.append(Finding(.damage, name, "it is missing from the \(manifest.kind)"))
           continue
         }
-        if digest != file.digest { findings.append(Finding(.damage, name, "it is not what was backed up")) }
+        if digest != file.digest { findings.append(Finding(.damage, name, "it is \(manifest.kind.changed)")) }
       } catch {
         findings.append(Finding(.damage, name, "it cannot be read: \(error.text)"))
       }

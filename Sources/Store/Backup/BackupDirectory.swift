@@ -9,6 +9,7 @@ internal import LogsWire
 /// there is no file `store`, so that no server starts on a mixture.
 struct BackupDirectory {
   let path: String
+  let kind: BackupKind
   let files = PosixFileSystem()
   /// Nil where only reading is possible and wanted.
   private let lock: FileLock?
@@ -21,12 +22,23 @@ struct BackupDirectory {
   private var nextManifestPath: String { "\(next.directory)/\(BackupManifest.name)" }
 
   /// Makes a directory for backups, or opens one, with nobody else in it.
-  static func make(_ path: String) throws(StoreError) -> BackupDirectory {
+  static func make(_ path: String, _ kind: BackupKind) throws(StoreError) -> BackupDirectory {
     let files = PosixFileSystem()
-    let names = try StoreError.of("open the backup at", advice: advice) { () throws(FileError) in
+    do throws(FileError) {
       if try files.makeDirectory(path) { try files.synchronize(directory: "\(path)/..") }
-      return Set(try files.list(path))
-    }
+    } catch { throw DirectoryPlace.error(error, while: "make the \(kind)", path) }
+    if let fault = try fault(path, kind) { throw StoreError(.notAStore, fault) }
+    return try BackupDirectory(path, kind, isToBeRead: false)
+  }
+
+  /// Why a directory can be none; nil if it can, or does not exist. Nothing is changed.
+  static func fault(_ path: String, _ kind: BackupKind) throws(StoreError) -> String? {
+    let files = PosixFileSystem()
+    let names: Set<String>
+    do throws(FileError) {
+      guard try files.byteCount(path) != nil else { return nil }
+      names = Set(try files.list(path))
+    } catch { throw DirectoryPlace.error(error, while: "open the \(kind)", path) }
     let isBegun = try StoreError.of("look at") { () throws(FileError) in
       guard names.contains(nextName) else { return false }
       // Nothing else is in there, or it is not ours.
@@ -34,10 +46,8 @@ struct BackupDirectory {
       let isInterrupted = names.isSubset(of: ["lock", "lost+found", nextName]) || next.contains(BackupManifest.name)
       return isInterrupted && next.isSubset(of: nextNames)
     }
-    guard names.contains(BackupManifest.name) || isBegun || names.isSubset(of: ["lock", "lost+found"]) else {
-      throw StoreError(.notAStore, "\(path) is not empty and is no backup; name another directory")
-    }
-    return try BackupDirectory(path, isToBeRead: false)
+    if names.contains(BackupManifest.name) || isBegun || names.isSubset(of: ["lock", "lost+found"]) { return nil }
+    return "\(path) is not empty and is no \(kind); name another directory"
   }
 
   /// How long is waited for a server that works on its archive: for one segment.
@@ -48,7 +58,7 @@ struct BackupDirectory {
     let deadline = SystemClock.monotonic() &+ patience.nanoseconds
     while true {
       do throws(StoreError) { return try openNow(path) } catch {
-        guard error.code == .locked, try isArchive(path), SystemClock.monotonic() < deadline else { throw error }
+        guard error.code == .locked, try kind(path) == .archive, SystemClock.monotonic() < deadline else { throw error }
         usleep(lockRetryMicroseconds)
       }
     }
@@ -56,13 +66,17 @@ struct BackupDirectory {
 
   private static let lockRetryMicroseconds: UInt32 = 20_000
 
-  private static func isArchive(_ path: String) throws(StoreError) -> Bool {
-    try BackupManifest.load("\(path)/\(BackupManifest.name)", PosixFileSystem())?.isArchive == true
+  private static func kind(_ path: String) throws(StoreError) -> BackupKind {
+    for directory in [path, "\(path)/\(nextName)"] {
+      let manifest = try BackupManifest.load("\(directory)/\(BackupManifest.name)", PosixFileSystem())
+      if let manifest { return manifest.kind }
+    }
+    return .backup
   }
 
   /// Keeps a server from its archive; nil for any other directory, and where nobody can write.
   static func lockArchive(_ path: String) throws(StoreError) -> FileLock? {
-    do throws(StoreError) { if try !isArchive(path) { return nil } } catch {
+    do throws(StoreError) { if try kind(path) != .archive { return nil } } catch {
       // A check says what is wrong with it.
       return nil
     }
@@ -71,45 +85,51 @@ struct BackupDirectory {
 
   private static func openNow(_ path: String) throws(StoreError) -> BackupDirectory {
     let files = PosixFileSystem()
-    let isThere = try StoreError.of("open the backup at") { () throws(FileError) in
+    let isThere = try StoreError.of("look at") { () throws(FileError) in
       for name in [BackupManifest.name, nextName] where try files.byteCount("\(path)/\(name)") != nil { return true }
       return false
     }
     guard isThere else {
-      throw StoreError(
-        .notAStore,
-        """
-        \(path) is no backup that logsd backup has made: it has no file '\(BackupManifest.name)'. Copy such a \
-        directory as a whole
-        """)
+      throw StoreError(.notAStore, try isNoBackup(path))
     }
-    return try BackupDirectory(path, isToBeRead: true)
+    return try BackupDirectory(path, try kind(path), isToBeRead: true)
+  }
+
+  private static func isNoBackup(_ path: String) throws(StoreError) -> String {
+    let files = PosixFileSystem()
+    let (isThere, hasStore) = try StoreError.of("look at") { () throws(FileError) in
+      (try files.byteCount(path) != nil, try files.byteCount("\(path)/store") != nil)
+    }
+    guard isThere else { return "there is no \(path); name a backup, or an archive" }
+    let advice =
+      hasStore
+      ? "it is a data directory, which logsd backup makes a backup of; of a backup, copy all files"
+      : "name one that logsd backup has made, or a server's archive"
+    return "\(path) is no backup, since it has no file '\(BackupManifest.name)'; \(advice)"
   }
 
   private static let nextNames: Set<String> = [
     "segments", "store", "tokens", "journal", BackupManifest.name, "\(BackupManifest.name).tmp",
   ]
 
-  private static let advice = "name a directory that this user may write to"
-
-  private init(_ path: String, isToBeRead: Bool) throws(StoreError) {
-    self.path = path
+  private init(_ path: String, _ kind: BackupKind, isToBeRead: Bool) throws(StoreError) {
+    (self.path, self.kind) = (path, kind)
     let files = files
     let isComplete = try StoreError.of("look at") { () throws(FileError) in
       try files.byteCount("\(path)/\(Self.nextName)/\(BackupManifest.name)") == nil
     }
-    let found = try StoreError.of("lock the backup at", advice: Self.advice) {
-      () throws(FileError) -> (lock: FileLock?, isReadOnly: Bool) in
-      do throws(FileError) { return (try files.lock("\(path)/lock"), false) } catch {
-        // Nobody else can write there either, or it is another user's.
-        guard isToBeRead, isComplete, [EROFS, EACCES, EPERM].contains(error.code) else { throw error }
-        return (nil, true)
+    let (found, isReadOnly): (FileLock?, Bool)
+    do throws(FileError) { (found, isReadOnly) = (try files.lock("\(path)/lock"), false) } catch {
+      // Nobody else can write there either, or it is another user's.
+      guard isToBeRead, isComplete, [EROFS, EACCES, EPERM].contains(error.code) else {
+        throw DirectoryPlace.error(error, while: "lock the \(kind)", path)
       }
+      (found, isReadOnly) = (nil, true)
     }
-    guard found.lock != nil || found.isReadOnly else {
+    guard found != nil || isReadOnly else {
       throw StoreError(.locked, "\(path) is in use by another process; try again when it ends")
     }
-    lock = found.lock
+    lock = found
     try complete()
   }
 
@@ -120,7 +140,7 @@ struct BackupDirectory {
     guard let store, store == manifest.files["store"]?.digest else {
       throw StoreError(
         .notAStore,
-        "\(path) has been used as a data directory since the backup was made; make the next one in another directory")
+        "\(path) has been used as a data directory since the \(kind) was made; make the next one in another directory")
     }
     return manifest
   }
@@ -172,7 +192,7 @@ struct BackupDirectory {
   private func complete() throws(StoreError) {
     guard let manifest = try BackupManifest.load(nextManifestPath, files) else { return }
     try checkUnused(manifest)
-    try StoreError.of("complete the backup at") { () throws(FileError) in
+    try StoreError.of("complete the \(kind) with") { () throws(FileError) in
       // If that of the next one is in place already, only the manifest is to follow.
       if try files.byteCount(next.store) != nil {
         try files.remove(paths.store)
@@ -202,7 +222,7 @@ struct BackupDirectory {
     guard found == next.files["store"]?.digest || found == old?.files["store"]?.digest else {
       throw StoreError(
         .notAStore,
-        "\(path) has been used as a data directory since the backup was made; make the next one in another directory")
+        "\(path) has been used as a data directory since the \(kind) was made; make the next one in another directory")
     }
   }
 

@@ -31,6 +31,7 @@ struct BackupManifest: Hashable, Sendable {
   var madeAt: Int64
   /// Whether it is what a server keeps of its own.
   var isArchive = false
+  var kind: BackupKind { isArchive ? .archive : .backup }
   /// By their names within the directory.
   var files: [String: File] = [:]
 
@@ -70,7 +71,7 @@ struct BackupManifest: Hashable, Sendable {
       throw StoreError(
         .notAStore, "\(path) has the format of '\(first)', this program knows \(Self.archiveFormat); use a newer one")
     }
-    let damage = StoreError(.damaged, "\(path) is damaged; make the backup anew, into another directory")
+    let damage = StoreError(.damaged, "\(path) is damaged; \((isArchive ? BackupKind.archive : .backup).renewal)")
     guard lines.popLast() == "", let check = lines.popLast(), lines.count >= 4,
       let store = Self.value("store", lines[1]).flatMap(InstanceID.init(parsing:)),
       let newest = Self.value("newest", lines[2]).flatMap({ Int64($0) }), newest > 0,

@@ -60,6 +60,10 @@ package struct StoreBackup {
       return isThere ? try files.isSame(directory, path) : false
     }
     if isItself { throw StoreError(.notAStore, "a directory cannot be the backup of itself: name another one") }
+    var fault: String?
+    // What cannot be looked at cannot be made either, which says why.
+    do throws(FileError) { fault = try ArchivePlace.fault(path, data: directory) } catch {}
+    if let fault { throw StoreError(.notAStore, fault) }
     // Before the directory for the backup is made.
     lock =
       survey.isInUse
@@ -71,7 +75,7 @@ package struct StoreBackup {
     guard survey.isInUse, let store = survey.storeFile else {
       throw StoreError(.locked, "\(directory) is being opened or closed by a server; try again")
     }
-    target = try BackupDirectory.make(path)
+    target = try BackupDirectory.make(path, .backup)
     old = try target.manifest()
     if old?.isArchive == true {
       throw StoreError(

@@ -18,15 +18,16 @@ package struct StoreRestore {
   package init(of path: String, to directory: String) throws(StoreError) {
     backup = try BackupDirectory.open(path)
     guard let manifest = try backup.manifest() else {
-      throw StoreError(.notAStore, "\(path) has no whole backup: the first one was interrupted; make it again")
+      throw StoreError(.notAStore, "\(path) has no whole \(backup.kind): its first copy was interrupted; make it again")
     }
     self.manifest = manifest
     paths = StorePaths(directory: directory)
     let files = files
-    try StoreError.of("make", advice: "name a directory that this user may write to") { () throws(FileError) in
+    let names: [String]
+    do throws(FileError) {
       if try files.makeDirectory(directory) { try files.synchronize(directory: "\(directory)/..") }
-    }
-    let names = try StoreError.of("look at") { () throws(FileError) in try files.list(directory) }
+      names = try files.list(directory)
+    } catch { throw DirectoryPlace.error(error, while: "restore", directory) }
     guard Set(names).isSubset(of: ["lock", "lost+found"]) else {
       throw StoreError(.notAStore, "\(directory) is not empty; restore to an empty directory, and move it then")
     }
@@ -76,8 +77,7 @@ package struct StoreRestore {
       throw StoreError(
         .damaged,
         """
-        \(path) is \(copied == nil ? "missing" : "not what was backed up"): nothing is restored. Take another backup; \
-        or copy this one as a whole, and see what can be saved with logsd repair
+        \(path) is \(copied == nil ? "missing" : backup.kind.changed): nothing is restored. \(backup.kind.rescue)
         """)
     }
   }

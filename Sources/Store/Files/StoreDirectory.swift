@@ -34,9 +34,7 @@ final class StoreDirectory: Sendable {
       if let lock = try files.lock(paths.lock) { return lock }
       owner = FileLock.owner(noted: try files.read(paths.lock))
     } catch {
-      throw StoreError(
-        error, while: "open the data directory at",
-        advice: "name a directory that this user may write to")
+      throw DirectoryPlace.error(error, while: "open the data directory", paths.directory)
     }
     let user = owner.map { "process \($0)" } ?? "another process"
     throw StoreError(.locked, "\(paths.directory) is in use by \(user); stop it, or choose another directory")

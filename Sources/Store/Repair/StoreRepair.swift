@@ -38,10 +38,13 @@ package struct StoreRepair {
   package init(directory: String, isDryRun: Bool, keepsDamaged: Bool) throws(StoreError) {
     let survey = try DirectorySurvey(directory)
     let files = survey.files
-    if try BackupCheck.isBackup(directory) {
+    if let kind = try BackupCheck.kind(directory) {
       throw StoreError(
         .notAStore,
-        "\(directory) is a backup, which a repair would make unlike what it was; copy it, and repair the copy")
+        """
+        \(directory) is \(kind == .archive ? "an" : "a") \(kind), which a repair would make unlike what it was; copy \
+        it, remove the file \(BackupManifest.name) of the copy, and repair that
+        """)
     }
     let lock = try StoreError.of("lock") { () throws(FileError) in try files.lock(survey.paths.lock) }
     guard let lock else { throw StoreError(.locked, "a server runs on \(directory); stop it first") }
