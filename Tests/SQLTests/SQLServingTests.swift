@@ -117,8 +117,31 @@ import Testing
     let connection = try scene.connection()
     #expect(try connection.rows("SELECT count(*) FROM entries WHERE stream = 'web'") == [["10"]])
     #expect(
-      connection.notes.count == 1 && connection.notes[0].hasPrefix("numbers 6 to 10 of 'web' are lost"),
-      "\(connection.notes)")
+      connection.notes == [
+        "numbers 6 to 10 of 'web' are lost: \(path): a batch does not pass its check; see logsd check \(scene.data)"
+      ], "\(connection.notes)")
+  }
+
+  @Test(arguments: ["", " ORDER BY stream DESC, seq DESC"])
+  func `of segments that cannot be read, those are named that had the numbers`(order: String) throws {
+    let scene = try SQLScene()
+    for number in 1...6 {
+      try scene.append([.sample("\(number)")], to: "web")
+      scene.seal()
+    }
+    scene.close()
+    let path = { (number: Int) in "\(scene.data)/segments/000000000\(number).db" }
+    for number in [2, 3] { try Data(repeating: 7, count: 8192).write(to: URL(fileURLWithPath: path(number))) }
+    try FileManager.default.removeItem(atPath: path(5))
+    let connection = try scene.connection()
+    let rows = try connection.rows("SELECT seq FROM entries WHERE stream = 'web'" + order)
+    #expect(rows.map { $0[0] }.sorted() == ["1", "4", "6"])
+    let advice = "; see logsd check \(scene.data)"
+    #expect(
+      connection.notes.sorted() == [
+        "numbers 2 to 3 of 'web' are lost: \(path(2)) and \(path(3)) are damaged or missing\(advice)",
+        "numbers 5 to 5 of 'web' are lost: \(path(5)) is damaged or missing\(advice)",
+      ], "\(connection.notes)")
   }
 
   @Test func `a stopped store is read, and what is no store is refused`() throws {

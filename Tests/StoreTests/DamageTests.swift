@@ -56,6 +56,32 @@ import Testing
     #expect(reverse.next == 0)
   }
 
+  @Test(arguments: [true, false]) func `of a segment that cannot be read, the log names that and no other`(
+    isReverse: Bool
+  ) throws {
+    let (directory, clock) = (TestDirectory(), TestClock())
+    do {
+      let test = try TestStore(directory, clock)
+      for number in 1...4 as ClosedRange<UInt64> {
+        test.append("web", .test("\(number)"), number: number)
+        test.roll(clock)
+      }
+      test.close()
+    }
+    for name in ["0000000002.db", "0000000003.db"] {
+      let content = directory.contents("data/segments/" + name)
+      directory.write("data/segments/" + name, [UInt8](repeating: 7, count: content.count))
+    }
+    let test = try TestStore(directory, clock)
+    let id = try #require(test.info("web")).id
+    let result = try test.read(ReadRequest(stream: id, from: 1, to: 4, isReverse: isReverse)).get()
+    #expect(result.pieces.contains(.skip(2...3, .lost)))
+    #expect(test.store.statistics.damagedSegmentCount == 2)
+    let lines = test.sink.lines.filter { $0.contains("reported as lost") }
+    #expect(lines.count == 2, "\(lines)")
+    for name in ["0000000002.db", "0000000003.db"] { #expect(lines.contains { $0.contains(name) }, "\(lines)") }
+  }
+
   @Test func `after an unclean stop the background check finds a flipped bit`() throws {
     let directory = TestDirectory()
     let clock = TestClock()

@@ -23,7 +23,7 @@ struct DirectorySurvey {
       names = Set(hasSegments ? try files.list(paths.segments) : [])
       isInUse = try files.isLocked(paths.lock)
     } catch {
-      throw StoreError(error, while: "look at", advice: StoreView.advice)
+      throw StoreError(error, while: "look at", advice: StoreView.advice(error))
     }
     numbers = names.compactMap(StorePaths.segmentNumber).sorted()
     var file: StoreFile?

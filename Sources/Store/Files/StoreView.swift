@@ -9,6 +9,11 @@ package struct StoreView: Sendable {
 
   static let advice = "run it as the user that the server runs as"
 
+  /// What to do where a file of a data directory cannot be looked at.
+  static func advice(_ error: FileError) -> String {
+    [ENOENT, ENOTDIR].contains(error.code) ? "name a server's data directory" : advice
+  }
+
   /// - Throws: `notAStore` if there is no store.
   package init(directory: String) throws(StoreError) {
     paths = StorePaths(directory: directory)
@@ -18,14 +23,14 @@ package struct StoreView: Sendable {
   /// Whether a process has the directory open. Checking takes the lock for an instant, if it is free.
   package func isInUse() throws(StoreError) -> Bool {
     do throws(FileError) { return try files.isLocked(paths.lock) } catch {
-      throw StoreError(error, while: "look at", advice: Self.advice)
+      throw StoreError(error, while: "look at", advice: Self.advice(error))
     }
   }
 
   /// The process that has noted itself in the lock.
   package func notedUser() throws(StoreError) -> Int32? {
     do throws(FileError) { return FileLock.owner(noted: try files.read(paths.lock)) } catch {
-      throw StoreError(error, while: "read", advice: Self.advice)
+      throw StoreError(error, while: "read", advice: Self.advice(error))
     }
   }
 
@@ -41,7 +46,7 @@ package struct StoreView: Sendable {
     do throws(FileError) {
       for name in try files.list(descriptors) where try isLock("\(descriptors)/\(name)") { return user }
     } catch {
-      guard error.code == ENOENT else { throw StoreError(error, while: "look at", advice: Self.advice) }
+      guard error.code == ENOENT else { throw StoreError(error, while: "look at", advice: Self.advice(error)) }
     }
     throw StoreError(
       .locked,
@@ -72,7 +77,9 @@ package struct StoreView: Sendable {
     let file: StoreFile?
     do throws(StoreError) { file = try StoreFile.load(paths, files) } catch {
       guard error.code == .inputOutput else { throw error }
-      throw StoreError(.inputOutput, "\(error.message); \(Self.advice)", cause: error.cause)
+      var advice = Self.advice
+      do throws(FileError) { _ = try files.byteCount(paths.store) } catch { advice = Self.advice(error) }
+      throw StoreError(.inputOutput, "\(error.message); \(advice)", cause: error.cause)
     }
     guard let file else {
       throw StoreError(
@@ -115,14 +122,14 @@ package struct StoreView: Sendable {
 
   func journalByteCount() throws(StoreError) -> Int? {
     do throws(FileError) { return try files.byteCount(paths.journal) } catch {
-      throw StoreError(error, while: "look at", advice: Self.advice)
+      throw StoreError(error, while: "look at", advice: Self.advice(error))
     }
   }
 
   /// As many as there are at `offset`.
   func journalBytes(_ count: Int, at offset: Int) throws(StoreError) -> [UInt8] {
     do throws(FileError) { return try files.read(paths.journal, atMost: count, from: offset) ?? [] } catch {
-      throw StoreError(error, while: "read", advice: Self.advice)
+      throw StoreError(error, while: "read", advice: Self.advice(error))
     }
   }
 
@@ -144,7 +151,7 @@ package struct StoreView: Sendable {
         if isOpen { numbers.append(number) } else if try hasWalMode(number) { numbers.append(number) }
       }
     } catch {
-      throw StoreError(error, while: "look at", advice: Self.advice)
+      throw StoreError(error, while: "look at", advice: Self.advice(error))
     }
     // A segment that leaves WAL mode has no side file for an instant, and then a journal, until its new header counts.
     let after = try sideFiles().unsealed
@@ -161,7 +168,7 @@ package struct StoreView: Sendable {
       }
       return (numbers, Set(unsealed))
     } catch {
-      throw StoreError(error, while: "look at", advice: Self.advice)
+      throw StoreError(error, while: "look at", advice: Self.advice(error))
     }
   }
 

@@ -16,6 +16,8 @@ struct Reader: Sendable {
   /// Called with damage in the active segment, which concerns the whole store.
   let damaged: @Sendable (StoreError) -> Void
   let log: @Sendable (LogLine) -> Void
+  /// Called with each number at which a read begins to call something lost; nil if the log is enough.
+  var lost: (@Sendable (Loss) -> Void)?
 
   /// How long one statement may stay open: it pins the WAL.
   static let statementTimeMax = Duration.milliseconds(10)
@@ -125,7 +127,7 @@ struct Reader: Sendable {
         if builder.position == position, !builder.isComplete, !segment.isGone {
           try lose(
             through: request.isReverse ? numbers.lowerBound : numbers.upperBound, segment, stream,
-            "its rows contradict each other", &builder)
+            "its rows contradict each other", &builder, lease)
         }
       }
     }
@@ -253,7 +255,7 @@ struct Reader: Sendable {
       if segment.isGone { return }
       let end = try endOfDamage(
         error, in: segment, at: builder.position, wanted, stream, isReverse: request.isReverse, lease)
-      try lose(through: end, segment, stream, error.text, &builder)
+      try lose(through: end, segment, stream, error.text, &builder, lease)
       return
     }
     for part in request.isReverse ? parts.reversed() : parts {
@@ -265,8 +267,7 @@ struct Reader: Sendable {
         if request.isReverse ? batch.first > builder.position : batch.last < builder.position { continue }
         if request.isReverse ? batch.last < builder.position : batch.first > builder.position {
           try lose(
-            through: request.isReverse ? batch.last + 1 : batch.first - 1, segment, stream, "numbers are missing",
-            &builder)
+            through: request.isReverse ? batch.last + 1 : batch.first - 1, segment, stream, nil, &builder, lease)
         }
         guard try add(batch, request, stream, &filter, to: &builder) else { return }
       case .damaged(let numbers):
@@ -274,14 +275,14 @@ struct Reader: Sendable {
           continue
         }
         let end = try endOfDamage(numbers, in: segment, at: builder.position, wanted, stream, request, lease)
-        try lose(through: end, segment, stream, "a batch does not pass its check", &builder)
+        try lose(through: end, segment, stream, "a batch does not pass its check", &builder, lease)
       }
     }
     if isEnd, !builder.isComplete {
       // Every run has been seen, and none has the rest of the bounds.
       let end = request.isReverse ? wanted.lowerBound : wanted.upperBound
       if request.isReverse ? builder.position >= end : builder.position <= end {
-        try lose(through: end, segment, stream, "numbers are missing", &builder)
+        try lose(through: end, segment, stream, nil, &builder, lease)
       }
     }
   }
@@ -336,24 +337,6 @@ struct Reader: Sendable {
     } catch {
       return min(damage.upperBound, wanted.upperBound)
     }
-  }
-
-  /// Skips what a segment has lost. Damage in the active segment stops the store instead.
-  private func lose(
-    through end: UInt64, _ segment: Segment, _ stream: StreamInfo, _ reason: String, _ builder: inout PieceBuilder
-  ) throws(StoreError) {
-    let line = """
-      number \(builder.position) of the stream '\(stream.name)' is damaged or missing in \(segment.path) or behind \
-      it: \(reason)
-      """
-    if segment.state == .active {
-      let error = StoreError(
-        .damaged, "\(line); stop, check the disk, restore the data directory from a backup or move the file away")
-      damaged(error)
-      throw error
-    }
-    if segment.noteDamage() { log(.error("\(line); what it held there is reported as lost")) }
-    builder.skip(through: end, .lost)
   }
 
   func stream(_ id: Int64) throws(StoreError) -> StreamInfo {

@@ -22,11 +22,22 @@ package final class StoreReader: Sendable {
 
   /// What was found damaged, in lines for people.
   private final class DamageNotes: Sendable {
-    private let lines = Mutex<[String]>([])
+    private let found = Mutex<(lines: [String], losses: [Reader.Loss])>(([], []))
 
-    func add(_ line: String) { lines.withLock { $0.append(line) } }
-    func clear() { lines.withLock { $0 = [] } }
-    var last: String? { lines.withLock { $0.last } }
+    func add(_ line: String) { found.withLock { $0.lines.append(line) } }
+    func add(_ loss: Reader.Loss) { found.withLock { $0.losses.append(loss) } }
+    func clear() { found.withLock { $0 = ([], []) } }
+
+    /// Why numbers are lost; nil if that was not found out.
+    func reason(_ stream: Int64, _ numbers: ClosedRange<UInt64>) -> String? {
+      found.withLock { found in
+        var texts: [String] = []
+        for loss in found.losses where loss.stream == stream && numbers.contains(loss.position) {
+          if !texts.contains(loss.text) { texts.append(loss.text) }
+        }
+        return texts.isEmpty ? found.lines.last : texts.joined(separator: "; ")
+      }
+    }
   }
 
   /// - Throws: `notAStore` if there is no store, or one of a newer version.
@@ -87,8 +98,11 @@ package final class StoreReader: Sendable {
   package func loss(of numbers: ClosedRange<UInt64>, of stream: StreamInfo) throws(StoreError) -> String? {
     let now = try Self.content(of: paths, view).streams.first { $0.id == stream.id }
     guard let now, now.keptRanges.contains(where: { $0.overlaps(numbers) }) else { return nil }
-    let reason = damage.last.map { ": \($0)" } ?? ""
-    return "numbers \(numbers.lowerBound) to \(numbers.upperBound) of '\(stream.name)' are lost\(reason)"
+    let reason = damage.reason(stream.id, numbers).map { ": \($0)" } ?? ""
+    return """
+      numbers \(numbers.lowerBound) to \(numbers.upperBound) of '\(stream.name)' are lost\(reason); see logsd check \
+      \(paths.directory)
+      """
   }
 
   /// Entries of one stream that an index has counted.
@@ -179,7 +193,7 @@ package final class StoreReader: Sendable {
     return Reader(
       catalog: catalog, segments: SegmentList(listing), pool: ConnectionPool(configuration),
       tail: TailCache(configuration), files: configuration.fileSystem, readTimeMax: configuration.readTimeMax,
-      damaged: { _ in }, log: { damage.add($0.text) })
+      damaged: { _ in }, log: { damage.add($0.text) }, lost: { damage.add($0) })
   }
 
   /// The streams by the newest segment, and what it says of itself, in one snapshot.
