@@ -86,11 +86,21 @@ final class ModelStore: StreamSource {
   /// Batches that are lost when read, as damaged ones are, although live subscriptions have received them.
   static func isLost(_ batch: Batch) -> Bool { batch.header.check % 7 == 0 }
 
-  func isCached(_ request: ReadRequest) -> Bool {
-    request.filter == nil && !disk.streams[Int(request.stream) - 1].isDeleted && isCached()
+  /// One that was not deleted. A read may end after its process, and after a fault planted in the next one's start has
+  /// lost the stream.
+  private func stream(_ id: Int64) -> ModelDisk.Stream? {
+    guard disk.streams.indices.contains(Int(id) - 1) else { return nil }
+    let stream = disk.streams[Int(id) - 1]
+    return stream.isDeleted ? nil : stream
   }
 
-  func readCached(_ request: ReadRequest) -> ReadResult? { isCached(request) ? result(request) : nil }
+  func isCached(_ request: ReadRequest) -> Bool {
+    request.filter == nil && stream(request.stream) != nil && isCached()
+  }
+
+  func readCached(_ request: ReadRequest) -> ReadResult? {
+    isCached(request) ? stream(request.stream).map { result(request, $0) } : nil
+  }
 
   func read(
     _ requests: [ReadRequest], cancellation: CancellationToken,
@@ -100,15 +110,14 @@ final class ModelStore: StreamSource {
     simulation.after(readMilliseconds) { [unowned self] in
       then(
         requests.prefix(simulation.draw(1...requests.count)).map { request in
-          disk.streams[Int(request.stream) - 1].isDeleted ? .failure(Self.unknownStream) : .success(result(request))
+          stream(request.stream).map { .success(result(request, $0)) } ?? .failure(Self.unknownStream)
         })
     }
   }
 
   private static var unknownStream: StoreError { StoreError(.unknownStream, "the stream was deleted") }
 
-  private func result(_ request: ReadRequest) -> ReadResult {
-    let stream = disk.streams[Int(request.stream) - 1]
+  private func result(_ request: ReadRequest, _ stream: ModelDisk.Stream) -> ReadResult {
     let last = min(request.to, stream.head)
     var pieces: [ReadResult.Piece] = []
     var (from, to) = (request.from, last)
@@ -179,8 +188,7 @@ final class ModelStore: StreamSource {
     then: @escaping @Sendable (Result<UInt64, StoreError>) -> Void
   ) {
     simulation.after(readMilliseconds) { [unowned self] in
-      let stream = disk.streams[Int(stream) - 1]
-      guard !stream.isDeleted else { return then(.failure(Self.unknownStream)) }
+      guard let stream = self.stream(stream) else { return then(.failure(Self.unknownStream)) }
       then(.success(times(stream).first { $0.time >= time }?.sequence ?? stream.head + 1))
     }
   }
@@ -190,8 +198,7 @@ final class ModelStore: StreamSource {
     then: @escaping @Sendable (Result<UInt64?, StoreError>) -> Void
   ) {
     simulation.after(readMilliseconds) { [unowned self] in
-      let stream = disk.streams[Int(stream) - 1]
-      guard !stream.isDeleted else { return then(.failure(Self.unknownStream)) }
+      guard let stream = self.stream(stream) else { return then(.failure(Self.unknownStream)) }
       let times = times(stream)
       then(.success(times.last { $0.time <= time && bounds.contains($0.sequence) }?.sequence))
     }
@@ -203,8 +210,7 @@ final class ModelStore: StreamSource {
     dictionaryLookCount += 1
     // Without a draw, so that worlds without dictionaries stay what they are.
     simulation.at(simulation.milliseconds + UInt64(readMilliseconds.upperBound)) { [unowned self] in
-      let isDeleted = disk.streams[Int(stream) - 1].isDeleted
-      then(isDeleted ? .failure(Self.unknownStream) : .success(dictionary()))
+      then(self.stream(stream) == nil ? .failure(Self.unknownStream) : .success(dictionary()))
     }
   }
 
