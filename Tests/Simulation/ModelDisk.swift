@@ -1,16 +1,32 @@
 import LogsWire
 
-/// A server's stored state as a value: a transaction changes a copy, which then replaces the original.
+/// A server's stored state as a value: decisions are made from it, and changes carry them out.
 struct ModelDisk {
   struct Answer {
     var first: UInt64
     var count: UInt64
     var check: UInt64
+
+    init(_ batch: Batch) {
+      first = batch.header.firstSequence
+      count = UInt64(batch.header.count)
+      check = batch.header.check
+    }
+
+    func ack(_ incarnation: Incarnation, isDuplicate: Bool) -> Ack {
+      Ack(isDuplicate: isDuplicate, incarnation: incarnation, firstSequence: first, count: count)
+    }
   }
 
   struct Mark {
     var number: UInt64 = 0
     var answers: [UInt64: Answer] = [:]
+
+    mutating func add(_ number: UInt64, _ answer: Answer) {
+      self.number = max(self.number, number)
+      answers[number] = answer
+      answers[number &- UInt64(Limits.producerBatchCountMax)] = nil
+    }
   }
 
   struct Stream {
@@ -30,6 +46,13 @@ struct ModelDisk {
       self.name = name
       self.incarnation = incarnation
       seed = BatchHeader.serverSeed(stream: name, incarnation: incarnation)
+    }
+
+    mutating func append(_ row: Row) {
+      batches.append(row.batch)
+      head = row.batch.header.lastSequence
+      if row.isSealing { isSealed = true }
+      marks[row.producer, default: Mark()].add(row.number, Answer(row.batch))
     }
 
     /// Removes what is still there of a range.
@@ -84,6 +107,22 @@ struct ModelDisk {
     case deleteStream
   }
 
+  /// A batch with its place, and what goes with it.
+  struct Row {
+    var stream: StreamName
+    var incarnation: Incarnation
+    var producer: ProducerID
+    var number: UInt64
+    var batch: Batch
+    var isSealing: Bool
+  }
+
+  /// A decision that is to be carried out.
+  enum Change {
+    case append(Row)
+    case remove(Removal, of: StreamName, at: UInt64)
+  }
+
   /// One request to store something.
   struct Item {
     enum Content {
@@ -116,6 +155,13 @@ struct ModelDisk {
 
   private func index(of name: StreamName) -> Int? { streams.firstIndex { $0.name == name && !$0.isDeleted } }
 
+  mutating func make(_ change: Change) {
+    switch change {
+    case .append(let row): append(row)
+    case .remove(let removal, of: let name, at: let milliseconds): remove(removal, of: name, at: milliseconds)
+    }
+  }
+
   mutating func remove(_ removal: Removal, of name: StreamName, at milliseconds: UInt64) {
     guard let index = index(of: name) else { return }
     switch removal {
@@ -125,8 +171,14 @@ struct ModelDisk {
     }
   }
 
-  /// Decides about a DELETE and carries it out (`spec/session.md`, section 6.1).
-  mutating func delete(_ request: DeleteRequest, at milliseconds: UInt64) throws(Refusal) -> DeletionSummary {
+  private mutating func append(_ row: Row) {
+    let index = index(of: row.stream) ?? streams.count
+    if index == streams.count { streams.append(Stream(row.stream, row.incarnation)) }
+    streams[index].append(row)
+  }
+
+  /// Decides about a DELETE (`spec/session.md`, section 6.1).
+  func decide(_ request: DeleteRequest) throws(Refusal) -> DeletionSummary {
     guard let index = index(of: request.stream) else { throw Refusal(.unknownStream, "") }
     let stream = streams[index]
     guard request.incarnation == .any || request.incarnation == stream.incarnation else {
@@ -138,31 +190,29 @@ struct ModelDisk {
     let first = request.numbers?.lowerBound ?? 1
     let last = min(request.numbers?.upperBound ?? stream.head, stream.head)
     let kept = first <= last ? (first...last).filter { stream.removed[$0] == nil } : []
-    if !request.isDryRun {
-      remove(request.numbers.map { .delete($0) } ?? .deleteStream, of: stream.name, at: milliseconds)
-    }
     var range: ClosedRange<UInt64>?
     if let first = kept.first, let last = kept.last { range = first...last }
     return DeletionSummary(
       incarnation: stream.incarnation, numbers: range, entryCount: UInt64(kept.count), byteCount: UInt64(kept.count))
   }
 
-  /// Decides about a request and carries it out (`spec/session.md`, section 4.1).
+  /// Decides about a request (`spec/session.md`, section 4.1).
   ///
   /// - Parameters:
   ///   - obstacle: why nothing can be stored now.
   ///   - newIncarnation: for a new stream; gets that of the last one which had its name.
-  mutating func store(
+  /// - Returns: the answer, and what it says of; nil for what is stored already.
+  func decide(
     _ item: Item, received: Int64, obstacle: Refusal?, bending: Bending,
     newIncarnation: (_ former: Incarnation?) -> Incarnation
-  ) throws(Refusal) -> Ack {
+  ) throws(Refusal) -> (ack: Ack, row: Row?) {
     let known = index(of: item.stream)
-    var mark = known.flatMap { streams[$0].marks[item.producer] } ?? Mark()
+    let mark = known.flatMap { streams[$0].marks[item.producer] } ?? Mark()
     let isFree = bending.forgetsMarks || (bending.acceptsAnyOrder && mark.answers[item.number] == nil)
     let expected = isFree ? item.number : max(mark.number + 1, item.floor)
     if item.number < expected, item.number <= mark.number {
       guard let known else { throw Refusal(.internalError, "a mark without a stream") }
-      return try repeated(item, mark, streams[known])
+      return (try repeated(item, mark, streams[known]), nil)
     }
     if let known, streams[known].isSealed { throw Refusal(.streamSealed, "") }
     if item.number < expected { throw Refusal(.badRequest, "a number below its own floor") }
@@ -175,23 +225,14 @@ struct ModelDisk {
     case .batch(let content), .completion(let content): batch = content
     }
     if let obstacle { throw obstacle }
-    let index = known ?? streams.count
-    if known == nil {
-      let former = streams.last { $0.name == item.stream }?.incarnation
-      streams.append(Stream(item.stream, newIncarnation(former)))
-    }
-    let numbered = batch.numbered(
-      firstSequence: streams[index].head + 1, received: received, seed: streams[index].seed)
-    let header = numbered.header
-    streams[index].batches.append(numbered)
-    streams[index].head = header.lastSequence
-    if case .completion = item.content { streams[index].isSealed = true }
-    let answer = Answer(first: header.firstSequence, count: UInt64(header.count), check: header.check)
-    mark.number = max(mark.number, item.number)
-    mark.answers[item.number] = answer
-    mark.answers[item.number &- UInt64(Limits.producerBatchCountMax)] = nil
-    streams[index].marks[item.producer] = mark
-    return ack(answer, streams[index], isDuplicate: false)
+    let stream =
+      known.map { streams[$0] }
+      ?? Stream(item.stream, newIncarnation(streams.last { $0.name == item.stream }?.incarnation))
+    var row = Row(
+      stream: stream.name, incarnation: stream.incarnation, producer: item.producer, number: item.number,
+      batch: batch.numbered(firstSequence: stream.head + 1, received: received, seed: stream.seed), isSealing: false)
+    if case .completion = item.content { row.isSealing = true }
+    return (Answer(row.batch).ack(stream.incarnation, isDuplicate: false), row)
   }
 
   private func repeated(_ item: Item, _ mark: Mark, _ stream: Stream) throws(Refusal) -> Ack {
@@ -207,12 +248,7 @@ struct ModelDisk {
     guard let answer = mark.answers[item.number], answer.check == check else {
       throw Refusal(.producerConflict, "batch \(item.number) of \(mark.number) is another one or too long ago")
     }
-    return ack(answer, stream, isDuplicate: true)
-  }
-
-  private func ack(_ answer: Answer, _ stream: Stream, isDuplicate: Bool) -> Ack {
-    Ack(
-      isDuplicate: isDuplicate, incarnation: stream.incarnation, firstSequence: answer.first, count: answer.count)
+    return answer.ack(stream.incarnation, isDuplicate: true)
   }
 }
 

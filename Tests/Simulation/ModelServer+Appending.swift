@@ -18,6 +18,7 @@ extension ModelServer {
 
   /// The result of a group.
   private struct Group {
+    var changes: [ModelDisk.Change] = []
     var deletions: [(waiting: WaitingDeletion, result: Result<DeletionSummary, Refusal>)] = []
     var acks: [(waiting: Waiting, ack: Ack)] = []
     var refusals: [(waiting: Waiting, refusal: Refusal)] = []
@@ -93,14 +94,20 @@ extension ModelServer {
       memory = next
       if defect == .publishesEarly { publish(memory) }
       if defect == .saysDeletedEarly { answerDeletions(&group) }
-      isSynced = simulation.chance(2)
-      simulation.after(1...15) { [unowned self] in
-        guard started == generation else { return }
-        sync(over: before)
-        isCommitting = false
-        answerDeletions(&group)
-        answer(group)
-        beginGroup()
+      write(group.changes) { [unowned self] in
+        if defect == .acksBeforeJournal, case .record = writing {
+          answer(group)
+          (group.acks, group.refusals) = ([], [])
+        }
+        isSynced = simulation.chance(2)
+        simulation.after(1...15) { [unowned self] in
+          guard started == generation else { return }
+          sync(over: before)
+          isCommitting = false
+          answerDeletions(&group)
+          answer(group)
+          beginGroup()
+        }
       }
     }
   }
@@ -111,23 +118,32 @@ extension ModelServer {
     let full = Refusal(.diskFull, "", isRetryable: true, retryAfterMilliseconds: 30)
     let bending = ModelDisk.Bending(
       forgetsMarks: defect == .forgetsMarks, acceptsAnyOrder: defect == .acceptsAnyOrder)
+    func make(_ change: ModelDisk.Change) {
+      next.make(change)
+      group.changes.append(change)
+    }
     for (stream, removal) in removals {
       simulation.trace("server removes \(removal) of \(stream)")
-      next.remove(removal, of: stream, at: simulation.milliseconds)
+      make(.remove(removal, of: stream, at: simulation.milliseconds))
     }
     removals = []
     for waiting in deletions {
+      let request = waiting.request
       do {
-        group.deletions.append((waiting, .success(try next.delete(waiting.request, at: simulation.milliseconds))))
+        group.deletions.append((waiting, .success(try next.decide(request))))
+        guard !request.isDryRun else { continue }
+        let removal: ModelDisk.Removal = request.numbers.map { .delete($0) } ?? .deleteStream
+        make(.remove(removal, of: request.stream, at: simulation.milliseconds))
       } catch { group.deletions.append((waiting, .failure(error))) }
     }
     deletions = []
     for waiting in queue {
       do {
-        let ack = try next.store(
+        let (ack, row) = try next.decide(
           waiting.item, received: Int64(simulation.milliseconds) + 1, obstacle: isDiskFull ? full : nil,
           bending: bending
         ) { newIncarnation(insteadOf: $0) }
+        if let row { make(.append(row)) }
         group.acks.append((waiting, ack))
       } catch { group.refusals.append((waiting, error)) }
     }
@@ -142,13 +158,12 @@ extension ModelServer {
 
   /// The decisions are on disk from now on.
   private func sync(over before: ModelDisk) {
+    endWriting()
     guard defect == .storesMarksLater else {
-      disk = memory
       if defect != .publishesEarly { publish(disk) }
       return
     }
     let marks = memory.streams.map(\.marks)
-    disk = memory
     for index in disk.streams.indices {
       disk.streams[index].marks = index < before.streams.count ? before.streams[index].marks : [:]
     }

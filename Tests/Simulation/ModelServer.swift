@@ -6,18 +6,29 @@ import LogsWire
 /// keeps the promises, over crashes as well.
 ///
 /// The content of its disk survives a crash. A group that is decided but not yet synced survives or is lost as a whole;
-/// waiting requests are lost with the connections.
+/// waiting requests are lost with the connections. Half of the servers have a journal: their disk is what a start makes
+/// of that and of the segment.
 final class ModelServer {
   /// A planted fault, which the checks of a simulation must find.
   enum Defect {
     // Of the one that stores.
     case forgetsMarks, acksEarly, storesMarksLater, acceptsAnyOrder, losesAnswers
+    // Of its journal.
+    case acksBeforeJournal, notesPositionLater, forgetsTail, overwritesUnsynced
     // Of the one that delivers.
     case hidesEntries, ignoresCredit, publishesEarly, switchesOneOff
     // Of the one that removes.
     case skipsTooShort, hidesDeletions, reusesIncarnations, headsFallBack, saysDeletedEarly
     /// A fault of one connection ends all.
     case fallsWithOne
+
+    /// Whether only a server with a journal has it.
+    var isOfJournal: Bool {
+      switch self {
+      case .acksBeforeJournal, .notesPositionLater, .forgetsTail, .overwritesUnsynced: true
+      default: false
+      }
+    }
   }
 
   let simulation: Simulation
@@ -37,15 +48,24 @@ final class ModelServer {
   /// DELETE without an answer.
   var deletions: [WaitingDeletion] = []
   var isCommitting = false
-  /// Whether the group being synced will be on disk if the server crashes now.
+  var writing: Writing?
+  /// Whether what is being written will be on disk if the server crashes now.
   var isSynced = false
+  /// What small groups go through; nil if all go to the disk at once.
+  var journal: ModelJournal?
+  /// Whether the applier works, and what then waits for it.
+  var isApplying = false
+  var afterApplying: (() -> Void)?
+  var journalTally = JournalTally()
   private var checker = BatchChecker()
   private let compressor = Compressor()
   /// How often it was started.
   private(set) var generation = 0
   private(set) var isDown = false
 
-  var defect: Defect?
+  var defect: Defect? {
+    didSet { journal?.defect = defect }
+  }
   /// Temporarily refuses one append in this many; 0 for none.
   var overload = 0
   /// Refuses one append in this many for good, whether or not it was stored before; 0 for none.
@@ -60,6 +80,8 @@ final class ModelServer {
   var withheld: [StreamName: Set<ProducerID>] = [:]
   /// For what concerns rights, so that worlds without such producers stay what they are.
   var rightsDice: SeededGenerator
+  /// For what concerns the journal, so that worlds without one stay what they are.
+  var journalDice: SeededGenerator
   /// How often a connection went on with another token.
   var renewalCount = 0
   /// What commits are compressed with.
@@ -71,13 +93,24 @@ final class ModelServer {
   /// Batches that are wrong, by their checks.
   var badChecks: Set<UInt64> = []
 
-  init(_ simulation: Simulation, welcome: Welcome) {
+  /// - Parameter hasJournal: nil to leave it to chance.
+  init(_ simulation: Simulation, welcome: Welcome, hasJournal: Bool? = nil) {
     self.simulation = simulation
     self.welcome = welcome
     tokenDice = simulation.random
     rightsDice = simulation.random
+    // With a seed of its own, since the first draws of equal dice are the same.
+    var seeds = simulation.random
+    journalDice = SeededGenerator(seed: seeds.next())
     store = ModelStore(simulation)
     hub = Self.hub(store, simulation)
+    let isDrawn = journalDice.chance(2)
+    guard hasJournal ?? isDrawn else { return }
+    let slotCount = Int.random(in: 1...4, using: &journalDice)
+    let lingerMilliseconds = Int.random(in: 1...30, using: &journalDice)
+    let changeCountMax = Int.random(in: 2...8, using: &journalDice)
+    journal = ModelJournal(slotCount: slotCount, changeCountMax: changeCountMax, lingerMilliseconds: lingerMilliseconds)
+    simulation.trace("server has a journal of \(slotCount) records of up to \(changeCountMax) batches")
   }
 
   deinit { hub.close() }
@@ -142,9 +175,12 @@ final class ModelServer {
   /// Like `kill -9`, or like a power loss, which no client notices.
   func kill(isSilent: Bool = false, downMilliseconds: Int = 0) {
     simulation.trace("server killed")
+    recover(isPowerLoss: isSilent || journalDice.chance(2))
     generation += 1
-    if isCommitting, isSynced { disk = memory }
-    if defect == .headsFallBack { for index in disk.streams.indices { disk.streams[index].fallBack() } }
+    if defect == .headsFallBack {
+      for index in disk.streams.indices { disk.streams[index].fallBack() }
+      journal?.disk = disk
+    }
     memory = disk
     queue = []
     removals = []

@@ -62,6 +62,7 @@ final class Checker {
     /// How often a stream was held back, and how often one was accepted again.
     var heldCount = 0
     var releasedCount = 0
+    var journal = ModelServer.JournalTally()
 
     static func += (left: inout Tally, right: Tally) {
       left.storedCount += right.storedCount
@@ -79,6 +80,7 @@ final class Checker {
       left.dictionaryCount += right.dictionaryCount
       left.heldCount += right.heldCount
       left.releasedCount += right.releasedCount
+      left.journal += right.journal
     }
   }
 

@@ -37,11 +37,12 @@ final class ClientWorld {
   private var batchCount = 0
   private var isOver = false
 
-  init(seed: UInt64, defects: Defects = Defects(), isTracing: Bool = false) throws {
+  /// - Parameter hasJournal: whether the server has one; nil to leave it to the seed.
+  init(seed: UInt64, defects: Defects = Defects(), hasJournal: Bool? = nil, isTracing: Bool = false) throws {
     simulation = Simulation(seed: seed)
     simulation.isTracing = isTracing
     let isTight = simulation.chance(3)
-    server = ModelServer(simulation, welcome: Self.welcome(isTight: isTight))
+    server = ModelServer(simulation, welcome: Self.welcome(isTight: isTight), hasJournal: hasJournal)
     server.defect = defects.server
     if seed.isMultiple(of: 2) { server.dictionary = try BatchPool.dictionary.get() }
     checker = Checker(simulation, server)
@@ -210,6 +211,7 @@ final class ClientWorld {
   }
 
   private func planServerFaults(_ count: Int) {
+    let count = server.journal == nil ? count : count + Int.random(in: 0...3, using: &server.journalDice)
     for _ in 0..<count {
       let (isSilent, milliseconds) = (simulation.chance(4), simulation.draw(1...200))
       simulation.after(50...Self.faultyMilliseconds) { [unowned self] in
@@ -257,6 +259,7 @@ final class ClientWorld {
     simulation.stop()
     checker.tally.renewalCount = server.renewalCount
     checker.tally.dictionaryCount = server.dictionaryCount
+    checker.tally.journal = server.journalTally
     for producer in sites.flatMap(\.producers) where checker.violations.isEmpty { producer.checkReports() }
     checker.check(sites.flatMap(\.readers), isCutShort: !checker.violations.isEmpty)
     return Outcome(
