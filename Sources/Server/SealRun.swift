@@ -40,12 +40,15 @@ struct SealRun {
     case .timeout: throw timeout(try view.unsealed(of: asked), Self.timeoutAdvice)
     case .answer(let lines, isDone: false):
       throw failure("the server does not seal: \(lines.joined(separator: "; "))")
-    // It knows best: the files of what retention has trimmed meanwhile may still be there.
-    case .answer: return done(asked)
-    case .ended: break
+    case .answer:
+      let rest = try view.unsealed(of: asked)
+      guard rest.isEmpty else {
+        throw failure("\(Self.are(rest)) not sealed, though the server is done; its log may say why")
+      }
+    case .ended:
+      let rest = try view.unsealed(of: asked)
+      guard rest.isEmpty else { throw ended(rest) }
     }
-    let rest = try view.unsealed(of: asked)
-    guard rest.isEmpty else { throw ended(rest) }
     return done(asked)
   }
 

@@ -51,6 +51,24 @@ import Testing
     #expect(try again.readAll("web").texts == ["first"] + Self.texts + ["next"])
   }
 
+  @Test func `a segment that only the journal has anything of is sealed after a crash`() throws {
+    let directory = TestDirectory()
+    let test = try TestStore(Self.configuration(directory), in: directory, commitsHere: true)
+    test.append("web", .test("1"), number: 1)
+    test.store.seal()
+    #expect(test.sink.waitForLine("segment 1 is sealed"))
+    let lock = try Database(directory.data + "/segments/0000000002.db", mode: .readWrite, vfs: nil)
+    try lock.execute("BEGIN IMMEDIATE")
+    #expect(test.append("web", .test("2"), number: 2)?.first == 2)
+    let crash = directory.copy()
+    try lock.execute("ROLLBACK")
+    test.close()
+    let again = try TestStore(Self.configuration(crash), in: crash)
+    again.store.seal()
+    #expect(again.sink.waitForLine("segment 2 is sealed"))
+    #expect(try again.readAll("web").texts == ["1", "2"])
+  }
+
   @Test func `another program is shown that a crash left something in the journal`() throws {
     let directory = try Self.crashed(Self.texts)
     let reader = try StoreReader(directory: directory.data)

@@ -178,6 +178,7 @@ struct JournalRecovery {
     #endif
     if !waiting.isEmpty { try apply(waiting, through: position) }
     if recordCount > 0 {
+      do throws(SQLiteError) { try active.count() } catch { throw StoreError(error, while: "read") }
       configuration.log(
         .notice(
           """

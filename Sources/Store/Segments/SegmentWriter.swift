@@ -67,12 +67,18 @@ final class SegmentWriter: @unchecked Sendable {
     updateMarksThrough = try database.prepare("UPDATE segment SET marks_through = ?1")
     createdAt = try database.integer("SELECT created FROM segment")
     format = try database.integer("PRAGMA user_version")
-    byteCount = Int(try database.integer("PRAGMA page_count")) * SegmentSchema.pageByteCount
-    let lastRow = try database.integer("SELECT max(id) FROM runs")
-    rowCount = Atomic(lastRow)
-    isEmpty = lastRow == 0
+    byteCount = 0
+    isEmpty = true
+    rowCount = Atomic(try database.integer("SELECT max(id) FROM runs"))
     let hasIndex = try SegmentSchema.has(SegmentSchema.runIndex, database.connection)
     indexedRow = Atomic(hasIndex ? try database.integer("SELECT indexed_through FROM segment") : Self.noIndex)
+    try count()
+  }
+
+  /// Counts what is in the segment: when it is opened, and when a start has added to it.
+  func count() throws(SQLiteError) {
+    byteCount = Int(try database.integer("PRAGMA page_count")) * SegmentSchema.pageByteCount
+    isEmpty = lastRow == 0
   }
 
   /// Rows are only added, and numbered from 1.
