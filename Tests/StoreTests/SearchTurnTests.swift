@@ -11,13 +11,12 @@ import Testing
 
   /// A reader of a sealed segment with a stream each of whose runs looks as if it might hold a late entry, so that a
   /// search decodes them all.
-  private func reader(_ configuration: StoreConfiguration, _ directory: TestDirectory, _ clock: TestClock) throws
-    -> Reader
-  {
+  private func reader(
+    _ configuration: StoreConfiguration, _ directory: TestDirectory, _ clock: TestClock,
+    _ batches: [Batch] = (1...entryCount).map { .test(["\($0)"], times: [5], range: 1...10) }
+  ) throws -> Reader {
     let test = try TestStore(configuration, in: directory)
-    for number in 1...Self.entryCount {
-      test.append("web", .test(["\(number)"], times: [5], range: 1...10), number: number)
-    }
+    for (index, batch) in batches.enumerated() { test.append("web", batch, number: UInt64(index) + 1) }
     test.roll(clock)
     let catalog = Catalog()
     catalog.publish([try #require(test.info("web"))])
@@ -68,6 +67,20 @@ import Testing
     let order = done.wait(timeout: TestSink.patience) { $0.count == 3 ? $0 : nil }
     #expect(order == ["look-up", "search", "search"])
     threads.close()
+  }
+
+  @Test func `a search goes on in the middle of a run, where one ended before runs were joined`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let batch = Batch.test((1...20).map { "\($0)" }, times: (1...20).map { $0 })
+    let reader = try reader(TestStore.configuration(directory, clock), directory, clock, [batch, .test("last")])
+    let stream = try #require(reader.catalog[StreamName(stored: "web")])
+    var search = TimeSearch(stream: stream.id, kind: .atOrAfter(15), rest: 11...stream.head)
+    guard case .found(let number) = try reader.advance(&search, while: { true }) else {
+      Issue.record("nothing is found")
+      return
+    }
+    #expect(number == 15)
   }
 
   @Test func `a search in turns decodes no run twice and leaves none out`() throws {

@@ -287,7 +287,9 @@ final class Applier: Sendable {
       state.obstacle = error
       state.isBusy = false
       state.putBack(groups)
-      if error.isDiskFull, state.unapplied == nil { state.unapplied = UnappliedRows(state.waiting) }
+      if error.isDiskFull, state.unapplied == nil {
+        state.unapplied = UnappliedRows(state.waiting, behind: state.applied)
+      }
       return !state.isObstacleLogged
     }
     monitor.signal()

@@ -2,9 +2,16 @@
 struct UnappliedRows: Sendable {
   /// Those of a stream, in the order of their numbers. The segment has what lies before them.
   private var rows: [Int64: [SegmentRow]] = [:]
+  /// The position in the log that the segment had come to without them.
+  let position: UInt64
 
   /// - Parameter groups: in their order.
-  init(_ groups: [GroupRows] = []) { for group in groups { append(group) } }
+  init(_ groups: [GroupRows] = [], behind position: UInt64 = 0) {
+    self.position = position
+    for group in groups { append(group) }
+  }
+
+  var isEmpty: Bool { rows.isEmpty }
 
   mutating func append(_ group: GroupRows) {
     for row in group.rows { rows[row.stream, default: []].append(row) }

@@ -76,10 +76,13 @@ extension Reader {
         found = try lease.read(segment) { connection throws(SQLiteError) in
           let (limit, time) = (Self.timesRowCountMax, Self.statementTimeMax)
           if isReverse { return try connection.times(of: stream.id, downFrom: position, limit: limit, time) }
-          // A deletion may end in the middle of a run.
-          let isInside = !stream.removals.isEmpty && position == part.lowerBound
-          let first = isInside ? try connection.firstOfRun(of: stream.id, covering: position) : nil
-          return try connection.times(of: stream.id, from: first ?? position, limit: limit, time)
+          // A deletion may end in the middle of a run, and runs are joined and merged between two reads.
+          if let first = try connection.firstOfRun(of: stream.id, covering: position), first < position {
+            let found = try connection.times(of: stream.id, from: first, limit: limit, time)
+            // Unless it has seen the run before a gap alone.
+            if found.isEnd || found.rows.last.map({ $0.numbers.upperBound >= position }) == true { return found }
+          }
+          return try connection.times(of: stream.id, from: position, limit: limit, time)
         }
       } catch {
         search.latest = nil

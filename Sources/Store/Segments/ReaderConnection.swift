@@ -28,7 +28,7 @@ final class ReaderConnection: @unchecked Sendable {
   let blockIndex: BlockIndexStatements?
   /// Nil if the segment has none.
   let dictionaries: SegmentDictionaries?
-  /// What a full disk keeps out of the segment: found like rows of its last part. A snapshot may have some of it, too.
+  /// What a full disk keeps out of the segment: found like rows of its last part, until a snapshot has it.
   var unapplied = UnappliedRows()
 
   /// The page cache of a reader: reads are sequential, and the system's cache serves repeated ones.
@@ -155,6 +155,9 @@ final class ReaderConnection: @unchecked Sendable {
   /// part.
   func beginSnapshot() throws(SQLiteError) {
     if isChanging, !database.isInTransaction { try beginStatement.run() }
+    // All of it comes into the segment in one transaction.
+    guard !unapplied.isEmpty, let anchor = try JournalAnchor.find(in: database) else { return }
+    if anchor.position > unapplied.position { unapplied = UnappliedRows() }
   }
 
   func endSnapshot() throws(SQLiteError) {
