@@ -29,7 +29,9 @@ import Testing
       ("\(place.path)/backup", "holds a backup, and not an archive"),
     ] {
       let obstacle = try ArchivePlace.obstacle(path, data: place.data)
-      #expect(obstacle?.hasPrefix(path) == true && obstacle?.contains(words) == true, "\(path): \(obstacle ?? "")")
+      let text = obstacle?.text ?? ""
+      #expect(text.hasPrefix(path) && text.contains(words), "\(path): \(text)")
+      #expect(obstacle?.mayPass == words.contains("mount its disk"), "\(path)")
     }
     for name in ["empty", "new", "file.new", "./empty/../new"] {
       #expect(try ArchivePlace.obstacle("\(place.path)/\(name)", data: place.data) == nil, "\(name)")
@@ -44,7 +46,7 @@ import Testing
     try bench.pass(at: "\(disk)/archive")
     #expect(bench.notes.content?.through == 1)
     func obstacle(_ name: String) throws -> String? {
-      try ArchivePlace.obstacle("\(disk)/\(name)", data: bench.directory.data)
+      try ArchivePlace.obstacle("\(disk)/\(name)", data: bench.directory.data)?.text
     }
     #expect(try obstacle("archive") == nil)
     try Self.files.removeItem(atPath: disk)

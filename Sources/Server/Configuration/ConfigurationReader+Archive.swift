@@ -7,20 +7,20 @@ extension ConfigurationReader {
 
   /// Why the archive cannot be where it is said to be, as far as its disk answers: the archive's thread finds out the
   /// rest. Whether anything can be written there only a start has to know.
-  var archiveFault: String? {
+  var archiveObstacle: ArchivePlace.Obstacle? {
     guard let archive = configuration.archive else { return nil }
     let data = configuration.dataDirectory
     let isStart = [.run, .checkConfig].contains(request)
-    let answer = Monitor<String??>(nil)
+    let answer = Monitor<ArchivePlace.Obstacle??>(nil)
     _ = Thread("archive-place") {
-      var fault: String?
+      var obstacle: ArchivePlace.Obstacle?
       do throws(FileError) {
-        fault = try ArchivePlace.fault(archive, data: data)
+        obstacle = try ArchivePlace.fault(archive, data: data).map { ArchivePlace.Obstacle($0) }
       } catch {}
       do throws(FileError) {
-        if fault == nil, isStart { fault = try ArchivePlace.obstacle(archive, data: data) }
+        if obstacle == nil, isStart { obstacle = try ArchivePlace.obstacle(archive, data: data) }
       } catch {}
-      answer.withLock { $0 = .some(fault) }
+      answer.withLock { $0 = .some(obstacle) }
       answer.signal()
     }
     return answer.wait(timeout: Self.archivePatience) { $0 }.flatMap { $0 }

@@ -60,7 +60,10 @@ package struct ConfigurationReader: Sendable {
         --tls-client-ca as well
         """)
     }
-    if let fault = archiveFault { faults.append("\(place("archive")): \(fault)") }
+    if let obstacle = archiveObstacle {
+      let line = "\(place("archive")): \(obstacle.text)"
+      if obstacle.mayPass { configuration.remarks.append(line) } else { faults.append(line) }
+    }
   }
 
   /// Whether a setting is more than its default.

@@ -12,25 +12,40 @@ package enum ArchivePlace {
     return nil
   }
 
-  /// Why a server that starts now has no archive there, and gets none by itself: what the place lacks, or is. Nil if it
-  /// can have one, and if it had one there that may be on a disk that is away.
+  /// What is in the way of an archive.
+  package struct Obstacle: Hashable, Sendable {
+    /// What is wrong, and what to do.
+    package let text: String
+    /// Whether a disk that is mounted later, or other permissions, take it away: no reason not to start.
+    package let mayPass: Bool
+
+    package init(_ text: String, mayPass: Bool = false) {
+      self.text = text
+      self.mayPass = mayPass
+    }
+  }
+
+  /// Why a server that starts now has no archive there: what the place lacks, or is. Nil if it can have one, and if it
+  /// had one there that may be on a disk that is away.
   ///
   /// Only looks: the archive's thread finds out the rest.
-  package static func obstacle(_ path: String, data: String) throws(FileError) -> String? {
+  package static func obstacle(_ path: String, data: String) throws(FileError) -> Obstacle? {
     let files = PosixFileSystem()
     let obstacle = try files.obstacle(toDirectory: path)
-    if case .noDirectory = obstacle { return obstacle?.words(of: path) }
+    if case .noDirectory = obstacle { return obstacle.map { Obstacle($0.words(of: path)) } }
     do throws(StoreError) {
       let known = try ArchiveNotes(StorePaths(directory: data), files).content
       if let known, known.through(in: path) > 0 { return nil }
-      if let obstacle {
-        // Another user's server may write there.
-        if case .denied = obstacle, try !isOwn(data, files) { return nil }
-        return obstacle.words(of: path)
+      switch obstacle {
+      // Another user's server may write there.
+      case .denied where try !isOwn(data, files): return nil
+      case .noParent, .readOnly, .denied: return obstacle.map { Obstacle($0.words(of: path), mayPass: true) }
+      case .noDirectory, .kernel: return obstacle.map { Obstacle($0.words(of: path)) }
+      case nil: break
       }
-      if let fault = try BackupDirectory.fault(path, .archive) { return fault }
+      if let fault = try BackupDirectory.fault(path, .archive) { return Obstacle(fault) }
       let manifest = try BackupManifest.load("\(path)/\(BackupManifest.name)", files)
-      return manifest?.kind == .backup ? holdsBackup(path) : nil
+      return manifest?.kind == .backup ? Obstacle(holdsBackup(path)) : nil
     } catch { return nil }
   }
 
