@@ -62,17 +62,21 @@ struct RunDraft {
   }
 
   /// Puts the batches end to end, numbered and signed: the one copy on their way to the disk and to every follower.
-  /// Their senders come behind them, in the same memory.
   mutating func finish(seed: UInt64) {
-    var writer = ByteWriter(capacity: batchByteCount + (1 + furtherPieces.count) * Sender.byteCount)
+    var writer = ByteWriter(capacity: batchByteCount + Sender.byteCount)
     firstPiece?.appendBatch(seed: seed, to: &writer)
-    for index in furtherPieces.indices { furtherPieces[index].appendBatch(seed: seed, to: &writer) }
-    let end = writer.count
-    firstPiece?.sender?.encode(to: &writer)
-    for index in furtherPieces.indices { furtherPieces[index].sender?.encode(to: &writer) }
-    let bytes = writer.finish()
-    batches = bytes[0..<end]
-    producers = bytes[end..<bytes.count]
+    if furtherPieces.isEmpty {
+      // In the same memory: who keeps the batch keeps few bytes more.
+      let end = writer.count
+      firstPiece?.sender?.encode(to: &writer)
+      let bytes = writer.finish()
+      batches = bytes[0..<end]
+      producers = bytes[end..<bytes.count]
+    } else {
+      for index in furtherPieces.indices { furtherPieces[index].appendBatch(seed: seed, to: &writer) }
+      batches = writer.finish()
+      producers = Sender.encode([firstPiece?.sender].compactMap(\.self) + furtherPieces.compactMap(\.sender))
+    }
     firstPiece = nil
     furtherPieces = []
   }
