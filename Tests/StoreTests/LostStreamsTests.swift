@@ -107,9 +107,9 @@ import Testing
     let page = try Self.page(of: 300, content)
     for index in page..<page + SegmentSchema.pageByteCount { content[index] = 0 }
     directory.write(Self.newest, content)
-    _ = try RepairTests.repair(directory)
+    let repair = try RepairTests.repair(directory)
     let test = try TestStore(directory, clock)
-    #expect(test.info(Self.name(7)) == nil)
+    #expect(test.info(Self.name(7)) == nil, "page \(page / SegmentSchema.pageByteCount) was lost: \(repair)")
     #expect(try test.readAll(Self.name(300)).texts == ["300 in 0", "300 in 1"])
   }
 
