@@ -13,12 +13,13 @@ extension StreamName {
 }
 
 extension LogClientConfiguration {
-  /// Hardly waits between attempts.
+  /// Hardly waits between attempts, and gives each the time that it takes on a busy machine.
   ///
   /// - Parameter isDivided: whether each followed stream has its own request.
   static func test(_ servers: String..., isDivided: Bool = false) -> LogClientConfiguration {
     var configuration = LogClientConfiguration(
-      servers: servers, name: "test", backoff: Backoff(base: .milliseconds(1), cap: .milliseconds(5)))
+      servers: servers, name: "test", backoff: Backoff(base: .milliseconds(1), cap: .milliseconds(5)),
+      connectTimeout: .seconds(300))
     if isDivided {
       configuration.followLimits.controlByteCountMax = 0
       configuration.followLimits.selectorCountMax = 1
