@@ -45,6 +45,16 @@ import Testing
     }
   }
 
+  @Test func `debug and release builds import the same, but where a file is of one alone`() throws {
+    for file in try Tree.sources() where !file.lines[0].hasPrefix("#if") {
+      file.each { line, place in
+        let isIndented = line.hasPrefix(" ")
+        let isImport = line.trimmingPrefix { $0 == " " }.hasPrefix("internal import")
+        #expect(!isIndented || !isImport, "\(place): import it in any case; what uses it may not build without")
+      }
+    }
+  }
+
   @Test func `imports say whom they are for, and Foundation stays out`() throws {
     for file in try Tree.sources() {
       let isOverlay = file.path.hasPrefix("Sources/Foundation/")

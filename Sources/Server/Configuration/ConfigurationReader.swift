@@ -1,11 +1,8 @@
 internal import Glibc
+internal import LogsStore
 internal import LogsSystem
 internal import LogsText
 internal import LogsTransport
-
-#if PLANTED_BUGS
-  internal import LogsStore
-#endif
 
 /// The settings and where each came from: flags override the environment, then come the file and the defaults.
 package struct ConfigurationReader: Sendable {
@@ -15,7 +12,7 @@ package struct ConfigurationReader: Sendable {
   var origins: [String: String] = [:]
   /// Where each part of a list stands that takes several lines.
   var parts: [String: [(text: String, origin: String)]] = [:]
-  private(set) var faults: [String] = []
+  var faults: [String] = []
 
   /// What the command line asks for besides settings.
   package enum Request: Sendable { case run, seal, reload, printConfig, checkConfig, help, version }
@@ -60,10 +57,7 @@ package struct ConfigurationReader: Sendable {
         --tls-client-ca as well
         """)
     }
-    if let obstacle = archiveObstacle {
-      let line = "\(place("archive")): \(obstacle.text)"
-      if obstacle.mayPass { configuration.remarks.append(line) } else { faults.append(line) }
-    }
+    checkArchive()
   }
 
   /// Whether a setting is more than its default.
