@@ -26,7 +26,7 @@ import Testing
         #expect(Set(found) == columns, "\(table)")
       }
       #expect(try ask("PRAGMA application_id") == "\(0x4C4F_4753)")
-      #expect(try ask("PRAGMA user_version") == "6")
+      #expect(try ask("PRAGMA user_version") == "7")
       #expect(
         try ask("SELECT sum(count) FROM runs WHERE stream = (SELECT id FROM streams WHERE name = 'web')") == "2500")
       #expect(try ask("SELECT max(first_seq + span - 1) FROM runs") == "2500")

@@ -120,7 +120,7 @@ import Testing
     try writer.database.execute(
       """
       INSERT INTO streams VALUES(9, 'new', 1, 0, 1, 0, 0, 0);
-      INSERT INTO runs VALUES(4, 9, 1, 1, 1, 1, 1, 1, 1, 1, x'', x'00')
+      INSERT INTO runs VALUES(4, 9, 1, 1, 1, 1, 1, 1, 1, 1, 0, x'', x'00')
       """)
     let check = BackgroundCheck(
       reader, SegmentListing(segments: [active]), lastRow: lastRow, isNeeded: true)

@@ -45,9 +45,10 @@ import Testing
         table[marks.bytes(0), default: [:]][marks.bits(1)] = (marks.bits(2), marks.bits(3))
       }
       exact = table
-      let runs = try database.prepare("SELECT id, producers, batches FROM runs ORDER BY id")
+      let runs = try database.prepare("SELECT id, unpacked_length, producers, batches FROM runs ORDER BY id")
       while try runs.step() {
-        for (sender, batch) in zip(try Sender.decode(runs.bytes(1)), try Batch.run(runs.bytes(2))) {
+        let content = RowPacking.content(runs, 1)
+        for (sender, batch) in zip(try Sender.decode(content.producers), try Batch.run(content.batches)) {
           let mark = (number: sender.number, first: batch.header.firstSequence)
           rowOf[mark.first] = runs.integer(0)
           rows[sender.producer.bytes, default: [:]][sender.number % 32] = mark

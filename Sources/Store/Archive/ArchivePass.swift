@@ -216,8 +216,9 @@ struct ArchivePass {
       let database = try Database(path, mode: .immutable, vfs: nil)
       var streams: [Int64: StreamInfo] = [:]
       try SegmentWriter.forEachStream(in: database) { stream, _ in streams[stream.id] = stream }
+      let byteCount = try RowPacking(of: database).byteCount
       let rows = try database.prepare(
-        "SELECT stream, max(first_seq + span - 1), sum(length(batches)), max(received) FROM runs GROUP BY stream")
+        "SELECT stream, max(first_seq + span - 1), sum(\(byteCount)), max(received) FROM runs GROUP BY stream")
       while try rows.step() {
         let id = rows.integer(0)
         guard let stream = streams[id] else { continue }

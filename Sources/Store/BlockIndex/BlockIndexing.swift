@@ -33,9 +33,11 @@ final class BlockIndexing: @unchecked Sendable {
     insertPage = try database.prepare(
       "INSERT INTO \(BlockIndexSchema.pages) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")
     dictionaries = try SegmentDictionaries(database)
+    let packing = try RowPacking(of: database)
     rows = try database.prepare(
       """
-      SELECT stream, first_seq, batches FROM runs WHERE (stream, first_seq) > (?1, ?2) ORDER BY stream, first_seq
+      SELECT stream, first_seq, \(packing.unpackedLength), batches FROM runs
+      WHERE (stream, first_seq) > (?1, ?2) ORDER BY stream, first_seq
       """)
   }
 
@@ -80,7 +82,7 @@ final class BlockIndexing: @unchecked Sendable {
       let (stream, first) = (rows.integer(0), rows.bits(1))
       let dictionary = try dictionaries?.dictionary(of: stream)
       do {
-        for batch in try Batch.run(rows.bytes(2), dictionary) {
+        for batch in try Batch.run(RowPacking.batches(rows, 2), dictionary) {
           // What is damaged in memory or on the disk now may be whole when it is read.
           guard batch.hasValidCheck else { return .impossible("a batch does not pass its check") }
           if let section = try builder.add(batch, of: stream) { sections.append(section) }

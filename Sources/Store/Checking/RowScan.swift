@@ -3,16 +3,17 @@ internal import LogsDisk
 /// Reads the rows of `runs` by their ids, past those that cannot be read.
 struct RowScan {
   /// What `visit` finds: those of `SegmentRow`, then `id`.
-  private static let columns = "\(SegmentRow.columns), id"
-  static let idColumn: Int32 = 11
+  private let columns: String
+  static let idColumn = SegmentRow.columnCount
   private let path: String
   private let ids: Int64
 
   /// How far behind the last row that can be read others are looked for, where no index says.
   private static let blindIDCount: Int64 = 10_000
 
-  init(_ database: borrowing Database) {
+  init(_ database: borrowing Database) throws(SQLiteError) {
     path = database.path
+    columns = "\(SegmentRow.columns(try RowPacking(of: database))), id"
     ids = Self.highestID(database)
   }
 
@@ -43,7 +44,7 @@ struct RowScan {
     while true {
       let problem: SQLiteError
       do throws(SQLiteError) {
-        let rows = try database.prepare("SELECT \(Self.columns) FROM runs NOT INDEXED WHERE id > ?1 ORDER BY id")
+        let rows = try database.prepare("SELECT \(columns) FROM runs NOT INDEXED WHERE id > ?1 ORDER BY id")
         rows.bind(1, last)
         while try rows.step() {
           let id = rows.integer(Self.idColumn)
@@ -74,7 +75,7 @@ struct RowScan {
     // The one behind the last is what the scan has failed at.
     guard last < limit - 1 else { return nil }
     do throws(SQLiteError) {
-      let row = try database.prepare("SELECT \(Self.columns) FROM runs WHERE id = ?1")
+      let row = try database.prepare("SELECT \(columns) FROM runs WHERE id = ?1")
       for id in last + 2...limit where try Self.isReadable(id, row) { return id }
     } catch {
       guard error.isLoss else { throw error }

@@ -72,10 +72,13 @@ struct KnownStreams {
     guard let stream = streams[id] else { return }
     for number in survey.numbers.reversed() {
       do throws(SQLiteError) {
-        let rows = try survey.open(number).database.prepare("SELECT batches FROM runs WHERE stream = ?1 LIMIT 10")
+        let segment = try survey.open(number)
+        let packing = try RowPacking(of: segment.database)
+        let rows = try segment.database.prepare(
+          "SELECT \(packing.unpackedLength), batches FROM runs WHERE stream = ?1 LIMIT 10")
         rows.bind(1, id)
         while try rows.step() {
-          let bytes = rows.bytes(0)
+          let bytes = RowPacking.batches(rows, 0)
           for name in stream.names where !WholeBatches(name, stream.incarnations).find(in: bytes).batches.isEmpty {
             streams[id]?.info.name = name
             return

@@ -18,8 +18,8 @@ struct PageScan {
   private let file: [UInt8]
   let pageByteCount: Int
   private var pageCount: Int { file.count / pageByteCount }
-  /// Of `runs`: `id`, which is empty here, and those of `SegmentRow`.
-  private static let columnCount = 12
+  /// Of `runs`: `id`, which is empty here, and those of `SegmentRow`; earlier formats have one less.
+  private static let columnCount = 13
   private static let streamColumnCount = 8
   private static let dictionaryColumnCount = 4
   private static let pageByteCounts = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536]
@@ -207,15 +207,20 @@ struct PageScan {
   }
 
   private static func row(_ payload: [UInt8], _ length: Int, _ pages: [Int]) -> Row? {
-    guard let columns = columns(payload, length, count: columnCount), let stream = columns[1].integer(payload),
-      columns[columnCount - 2].isBlob, columns[columnCount - 1].isBlob
+    let now = columns(payload, length, count: columnCount)
+    let earlier = now == nil ? columns(payload, length, count: columnCount - 1) : nil
+    guard let columns = now ?? earlier, let stream = columns[1].integer(payload), columns[columns.count - 2].isBlob,
+      columns[columns.count - 1].isBlob,
+      let unpackedLength = now == nil ? 0 : columns[columns.count - 3].integer(payload)
     else { return nil }
-    let (producers, batches) = (columns[columnCount - 2].place, columns[columnCount - 1].place)
+    let (producers, batches) = (columns[columns.count - 2].place, columns[columns.count - 1].place)
     // Only what comes last may lack its end.
     guard producers.upperBound <= payload.count, batches.lowerBound < payload.count else { return nil }
-    return Row(
-      stream: stream, producers: ByteString(Array(payload[producers])),
-      batches: ByteString(Array(payload[batches.lowerBound..<min(batches.upperBound, payload.count)])), pages: pages)
+    let content = RowPacking.content(
+      producers: ByteString(Array(payload[producers])),
+      batches: ByteString(Array(payload[batches.lowerBound..<min(batches.upperBound, payload.count)])),
+      unpackedLength: unpackedLength)
+    return Row(stream: stream, producers: content.producers, batches: content.batches, pages: pages)
   }
 
   private func stream(at start: Int, _ page: Int) -> (StreamInfo, SegmentSchema.StreamState)? {

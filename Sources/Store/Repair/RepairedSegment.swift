@@ -25,6 +25,7 @@ final class RepairedSegment: SQLRunner {
   let path: String
   private let database: Database
   private let insertRow: Statement
+  private let packer: RowPacking.Packer?
   private let insertMark: Statement
 
   /// - Parameter path: of an empty file.
@@ -32,7 +33,9 @@ final class RepairedSegment: SQLRunner {
     self.path = path
     database = try Database(path, mode: .readWrite, vfs: nil)
     try database.execute(SegmentSchema.beginText(pageByteCount: SegmentSchema.pageByteCount))
-    insertRow = try database.prepare(SegmentRow.insertText)
+    let packing = try RowPacking(of: database)
+    packer = packing.packer()
+    insertRow = try database.prepare(SegmentRow.insertText(packing))
     insertMark = try database.prepare(
       """
       INSERT INTO marks VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET number = excluded.number,
@@ -55,7 +58,7 @@ final class RepairedSegment: SQLRunner {
   func execute(_ sql: String) throws(SQLiteError) { try database.execute(sql) }
   func prepare(_ sql: String) throws(SQLiteError) -> Statement { try database.prepare(sql) }
 
-  func add(_ row: SegmentRow) throws(SQLiteError) { try row.insert(with: insertRow) }
+  func add(_ row: SegmentRow) throws(SQLiteError) { try row.insert(with: insertRow, packer) }
 
   func add(_ record: ProducerMark.Record, of producer: ProducerID, on stream: Int64) throws(SQLiteError) {
     try SegmentWriter.write([record], of: producer, on: stream, with: insertMark)

@@ -46,7 +46,8 @@ final class SegmentSalvage {
   /// Takes what SQLite finds, a segment's WAL included.
   func add(_ database: borrowing Database) throws(SQLiteError) {
     try RowScan(database).run(database) { statement throws(SQLiteError) in
-      try add(stream: statement.integer(0), statement.bytes(9), statement.bytes(10))
+      let content = RowPacking.content(statement, SegmentRow.contentColumn)
+      try add(stream: statement.integer(0), content.producers, content.batches)
     } unreadable: { _, _ in
     }
   }

@@ -62,7 +62,7 @@ private final class KeptEntries {
     dictionaries = try SegmentDictionaries(database)
     rows = try database.prepare(
       """
-      SELECT \(SegmentRow.columns) FROM runs INDEXED BY \(SegmentSchema.finalIndex)
+      SELECT \(SegmentRow.columns(try RowPacking(of: database))) FROM runs INDEXED BY \(SegmentSchema.finalIndex)
       WHERE (stream, first_seq) > (?1, ?2) ORDER BY stream, first_seq LIMIT 1
       """)
   }

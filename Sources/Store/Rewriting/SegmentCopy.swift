@@ -13,6 +13,7 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
   private let catalog: Catalog
   private let rows: Statement
   private let insertRow: Statement
+  private let packer: RowPacking.Packer?
   private let incarnations: Statement
   private let evaluator = FilterEvaluator()
   private var compaction: BatchCompaction
@@ -53,20 +54,23 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
     isCompacted = isCompacting || wasCompacted
     target = try Database(path, mode: .readWrite, vfs: vfs)
     try target.execute(SegmentSchema.beginText(pageByteCount: SegmentSchema.compactedPageByteCount))
+    let columns = SegmentRow.columns(try RowPacking(of: source))
     rows = try source.prepare(
       """
-      SELECT \(SegmentRow.columns) FROM runs INDEXED BY \(SegmentSchema.finalIndex)
+      SELECT \(columns) FROM runs INDEXED BY \(SegmentSchema.finalIndex)
       WHERE (stream, first_seq) > (?1, ?2) ORDER BY stream, first_seq
       """)
     rowsFrom = try source.prepare(
       """
-      SELECT \(SegmentRow.columns) FROM runs INDEXED BY \(SegmentSchema.finalIndex)
+      SELECT \(columns) FROM runs INDEXED BY \(SegmentSchema.finalIndex)
       WHERE stream = ?1 AND first_seq >= ?2 ORDER BY first_seq LIMIT 1
       """)
     extent = try source.prepare(
       "SELECT min(first_seq), max(first_seq + span - 1), sum(raw_length) FROM runs WHERE stream = ?1")
     dictionaries = try SegmentDictionaries(source)
-    insertRow = try target.prepare(SegmentRow.insertText)
+    let packing = try RowPacking(of: target)
+    packer = packing.packer()
+    insertRow = try target.prepare(SegmentRow.insertText(packing))
     incarnations = try source.prepare(SegmentSchema.incarnationsText)
     try copyTables()
     try target.execute("COMMIT")
@@ -167,7 +171,7 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
       try begin(stream)
     }
     for batch in try batches(of: row, stream) {
-      for row in try compaction.add(batch) { try row.insert(with: insertRow) }
+      for row in try compaction.add(batch) { try row.insert(with: insertRow, packer) }
     }
   }
 
@@ -185,7 +189,7 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
   private func endStream() throws(SQLiteError) {
     guard current != nil else { return }
     current = nil
-    for row in try compaction.finish() { try row.insert(with: insertRow) }
+    for row in try compaction.finish() { try row.insert(with: insertRow, packer) }
   }
 
   /// - Parameter old: the dictionary of the old file.

@@ -29,10 +29,22 @@ struct SegmentRow {
     self.batches = batches
   }
 
-  static let columns =
-    "stream, first_seq, span, count, min_time, max_time, severities, received, raw_length, producers, batches"
+  private static let textBefore =
+    "stream, first_seq, span, count, min_time, max_time, severities, received, raw_length"
+  private static let textBehind = "producers, batches"
 
-  static let insertText = "INSERT INTO runs(\(columns)) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+  /// What a row is read from: `columnCount` columns.
+  static func columns(_ packing: RowPacking) -> String { "\(textBefore), \(packing.unpackedLength), \(textBehind)" }
+  static let columnCount: Int32 = 12
+  /// The first of those that `RowPacking` takes.
+  static let contentColumn: Int32 = 9
+
+  /// What `insert` works with.
+  static func insertText(_ packing: RowPacking) -> String {
+    let columns = packing.isKnown ? columns(packing) : "\(textBefore), \(textBehind)"
+    let places = (1...(packing.isKnown ? columnCount : columnCount - 1)).map { "?\($0)" }
+    return "INSERT INTO runs(\(columns)) VALUES(\(places.joined(separator: ", ")))"
+  }
 
   /// - Parameter statement: at a row of `columns`.
   init(_ statement: borrowing Statement) throws(SQLiteError) {
@@ -43,8 +55,8 @@ struct SegmentRow {
     severities = statement.integer(6)
     received = statement.integer(7)
     rawLength = statement.integer(8)
-    producers = statement.bytes(9)
-    batches = statement.bytes(10)
+    let content = RowPacking.content(statement, Self.contentColumn)
+    (producers, batches) = (content.producers, content.batches)
   }
 
   /// A row of one batch, still without its bytes.
@@ -106,8 +118,12 @@ struct SegmentRow {
       && rawLength == other.rawLength
   }
 
-  /// - Parameter statement: inserts values in the order of `columns`.
-  func insert(with statement: borrowing Statement) throws(SQLiteError) {
+  /// - Parameters:
+  ///   - statement: of `insertText`.
+  ///   - packer: nil if the segment's format has no packed rows.
+  /// - Returns: how many bytes less the row has than `producers` and `batches`.
+  @discardableResult
+  func insert(with statement: borrowing Statement, _ packer: RowPacking.Packer?) throws(SQLiteError) -> Int {
     statement.bind(1, stream)
     statement.bind(2, bits: numbers.lowerBound)
     statement.bind(3, bits: numbers.upperBound - numbers.lowerBound + 1)
@@ -117,7 +133,20 @@ struct SegmentRow {
     statement.bind(7, severities)
     statement.bind(8, received)
     statement.bind(9, rawLength)
-    statement.bind(10, copying: producers)
-    try statement.run(11, batches)
+    guard let packer else {
+      statement.bind(10, copying: producers)
+      try statement.run(11, batches)
+      return 0
+    }
+    if let packed = packer.pack(self) {
+      statement.bind(10, Int64(batches.count))
+      statement.bind(11, copying: ByteString())
+      try statement.run(12, packed)
+      return producers.count + batches.count - packed.count
+    }
+    statement.bind(10, 0)
+    statement.bind(11, copying: producers)
+    try statement.run(12, batches)
+    return 0
   }
 }

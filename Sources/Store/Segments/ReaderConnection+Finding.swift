@@ -79,7 +79,7 @@ extension ReaderConnection {
           runs.isEnd = true
           return false
         }
-        guard add(Run(numbers, statement.bytes(2))) else { return false }
+        guard add(Run(numbers, RowPacking.batches(statement, 2))) else { return false }
       }
       return false
     }

@@ -17,6 +17,7 @@ final class ReaderConnection: @unchecked Sendable {
 
   let segment: Segment
   private let database: Database
+  private let packing: RowPacking
   private let nextStatement: Statement
   /// One for each part of the segment that is searched in its own way, in the order of the numbers that the parts hold.
   let runStatements: [RunStatements]
@@ -46,10 +47,13 @@ final class ReaderConnection: @unchecked Sendable {
     nextStatement = try database.prepare("SELECT next FROM streams WHERE id = ?1")
     // No mmap: a bad sector under a mapping would be a signal that ends the process, not an error that costs a range.
     try database.execute("PRAGMA query_only=1; PRAGMA cache_size=-\(Self.cacheKibibyteCount)")
+    packing = try RowPacking(of: database)
     if try SegmentSchema.has(SegmentSchema.finalIndex, database) {
-      runStatements = [try RunStatements(.indexed, database)]
+      runStatements = [try RunStatements(.indexed, packing, database)]
     } else {
-      runStatements = [try RunStatements(.listed, database), try RunStatements(.recent, database)]
+      runStatements = [
+        try RunStatements(.listed, packing, database), try RunStatements(.recent, packing, database),
+      ]
     }
     beginStatement = try database.prepare("BEGIN")
     endStatement = try database.prepare("COMMIT")
@@ -101,7 +105,7 @@ final class ReaderConnection: @unchecked Sendable {
   func sizes(ofRunsBehind row: Int64, limit: Int) throws(SQLiteError) -> [RunSize] {
     let statement = try database.prepare(
       """
-      SELECT id, stream, first_seq, span, length(batches), received FROM runs NOT INDEXED
+      SELECT id, stream, first_seq, span, \(packing.byteCount), received FROM runs NOT INDEXED
       WHERE id > ?1 ORDER BY id LIMIT ?2
       """)
     statement.bind(1, row)
@@ -114,7 +118,7 @@ final class ReaderConnection: @unchecked Sendable {
   func sizesOfRunsAsReceived() throws(SQLiteError) -> [RunSize] {
     let statement = try database.prepare(
       """
-      SELECT id, stream, first_seq, span, length(batches),
+      SELECT id, stream, first_seq, span, \(packing.byteCount),
         max(received) OVER (PARTITION BY stream ORDER BY first_seq) AS latest
       FROM runs ORDER BY latest, id
       """)
@@ -216,13 +220,17 @@ final class ReaderConnection: @unchecked Sendable {
   /// and its run, nil if its numbers are impossible.
   func forEachRun(in rows: Range<Int64>, _ visit: (Int64, Int64, Run?) -> Bool) throws(SQLiteError) {
     let statement = try database.prepare(
-      "SELECT id, stream, first_seq, span, batches FROM runs WHERE id > ?1 AND id <= ?2 ORDER BY id")
+
+      """
+      SELECT id, stream, first_seq, span, \(packing.unpackedLength), batches FROM runs
+      WHERE id > ?1 AND id <= ?2 ORDER BY id
+      """)
     statement.bind(1, rows.lowerBound)
     statement.bind(2, rows.upperBound)
     while try statement.step() {
       var run: Run?
       do throws(SQLiteError) {
-        run = Run(try statement.numbers(first: 2, span: 3), statement.bytes(4))
+        run = Run(try statement.numbers(first: 2, span: 3), RowPacking.batches(statement, 4))
       } catch {
         run = nil
       }

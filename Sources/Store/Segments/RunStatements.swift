@@ -28,7 +28,8 @@ final class RunStatements {
   /// Where the run of stream ?1 that covers ?2 begins, from the index alone where there is one.
   let firstCovering: Statement
 
-  init(_ part: Part, _ database: borrowing Database) throws(SQLiteError) {
+  init(_ part: Part, _ packing: RowPacking, _ database: borrowing Database) throws(SQLiteError) {
+    let batches = "\(packing.unpackedLength), batches"
     let first: String
     let runs: String
     let keys: String
@@ -59,9 +60,9 @@ final class RunStatements {
       case .recent: "first_seq + span > ?2"
       }
     forward = try database.prepare(
-      "SELECT \(first), span, batches FROM \(runs) AND \(lower) AND \(first) <= ?3 ORDER BY \(order)")
+      "SELECT \(first), span, \(batches) FROM \(runs) AND \(lower) AND \(first) <= ?3 ORDER BY \(order)")
     backward = try database.prepare(
-      "SELECT \(first), span, batches FROM \(runs) AND \(first) <= ?2 ORDER BY \(order) DESC")
+      "SELECT \(first), span, \(batches) FROM \(runs) AND \(first) <= ?2 ORDER BY \(order) DESC")
     times = try database.prepare(
       "SELECT \(first), span, min_time, max_time FROM \(runs) AND \(first) >= ?2 ORDER BY \(order)")
     timesBackward = try database.prepare(

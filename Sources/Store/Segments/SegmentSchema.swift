@@ -4,8 +4,9 @@ internal import LogsDisk
 enum SegmentSchema {
   /// Format 1 has no `run_index`; a segment of that format stays in use as it is. Formats 1 and 2 have no `removals`
   /// and no `next_stream`, formats 1 to 3 no `journal`; the upgrades add them when they are needed. Formats 1 to 4 have
-  /// no `compacted`, and their batches no times received of their own. Formats 1 to 5 have no dictionaries.
-  static let format: Int64 = 6
+  /// no `compacted`, and their batches no times received of their own. Formats 1 to 5 have no dictionaries, and formats
+  /// 1 to 6 no packed rows.
+  static let format: Int64 = 7
   static let removalsFormat: Int64 = 3
   static let journalFormat: Int64 = 4
   static let compactedFormat: Int64 = 5
@@ -53,6 +54,7 @@ enum SegmentSchema {
       severities INTEGER NOT NULL,
       received INTEGER NOT NULL,
       raw_length INTEGER NOT NULL,
+      unpacked_length INTEGER NOT NULL,
       producers BLOB NOT NULL,
       batches BLOB NOT NULL
     );

@@ -67,7 +67,9 @@ extension SegmentWriter {
     var received: Int64
     var byteCount: UInt64
 
-    fileprivate static let columns = "id, stream, first_seq, span, count, received, length(batches)"
+    fileprivate static func columns(_ packing: RowPacking) -> String {
+      "id, stream, first_seq, span, count, received, \(packing.byteCount)"
+    }
   }
 
   /// Calls `visit` with every run, in the order in which they were stored.
@@ -76,7 +78,8 @@ extension SegmentWriter {
   }
 
   static func forEachRun(in database: borrowing Database, _ visit: (RunSummary) -> Void) throws(SQLiteError) {
-    let statement = try database.prepare("SELECT \(RunSummary.columns) FROM runs ORDER BY id")
+    let columns = RunSummary.columns(try RowPacking(of: database))
+    let statement = try database.prepare("SELECT \(columns) FROM runs ORDER BY id")
     while try statement.step() { visit(try summary(statement)) }
   }
 
@@ -84,9 +87,11 @@ extension SegmentWriter {
   func forEachRunFromLast(
     _ visit: (RunSummary, _ batches: ByteString) throws(SQLiteError) -> Bool
   ) throws(SQLiteError) {
-    let statement = try database.prepare("SELECT \(RunSummary.columns), batches FROM runs ORDER BY id DESC")
+    let packing = try RowPacking(of: database.connection)
+    let statement = try database.prepare(
+      "SELECT \(RunSummary.columns(packing)), \(packing.unpackedLength), batches FROM runs ORDER BY id DESC")
     while try statement.step() {
-      guard try visit(try Self.summary(statement), statement.bytes(7)) else { return }
+      guard try visit(try Self.summary(statement), RowPacking.batches(statement, 7)) else { return }
     }
   }
 
@@ -116,10 +121,13 @@ extension SegmentWriter {
   {
     let statement = try database.prepare(
       """
-      SELECT stream, producers, batches FROM runs
+      SELECT stream, \(try RowPacking(of: database.connection).unpackedLength), producers, batches FROM runs
       WHERE id > (SELECT marks_through FROM segment) ORDER BY id
       """)
-    while try statement.step() { visit(statement.integer(0), statement.bytes(1), statement.bytes(2)) }
+    while try statement.step() {
+      let content = RowPacking.content(statement, 1)
+      visit(statement.integer(0), content.producers, content.batches)
+    }
   }
 
   /// The incarnations that the stream's batches in this segment may have been signed for.

@@ -14,6 +14,7 @@ final class SegmentWriter: @unchecked Sendable {
   private let insertRun: Statement
   private let insertMark: Statement
   private let updateMarksThrough: Statement
+  private let packer: RowPacking.Packer?
 
   /// About what a row takes besides its blobs, to tell when the segment is full without asking SQLite.
   private static let rowByteCount = 96
@@ -22,8 +23,11 @@ final class SegmentWriter: @unchecked Sendable {
     applicationID: SegmentSchema.applicationID, kind: "segment", cacheKibibyteCount: 16 << 10, busyTimeout: .seconds(2))
 
   let createdAt: Int64
-  /// About the size of the segment.
-  private(set) var byteCount: Int
+  /// About the size of the segment, with what will soon be in it.
+  var byteCount: Int { countedByteCount - savedByteCount.load(ordering: .relaxed) }
+  /// The same before rows are packed.
+  private var countedByteCount = 0
+  private let savedByteCount = Atomic(0)
   /// Whether a reader that stays keeps the WAL from being emptied.
   var isWalHeld: Bool {
     get { walIsHeld.load(ordering: .relaxed) }
@@ -57,17 +61,13 @@ final class SegmentWriter: @unchecked Sendable {
       }
     }
     insertStream = try database.prepare(Self.insertStreamText)
-    insertRun = try database.prepare(
-      """
-      INSERT INTO runs(
-        stream, first_seq, span, count, min_time, max_time, severities, received, raw_length, producers, batches)
-      VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-      """)
+    let packing = try RowPacking(of: database.connection)
+    packer = packing.packer()
+    insertRun = try database.prepare(SegmentRow.insertText(packing))
     insertMark = try database.prepare(Self.insertMarkText)
     updateMarksThrough = try database.prepare("UPDATE segment SET marks_through = ?1")
     createdAt = try database.integer("SELECT created FROM segment")
     format = try database.integer("PRAGMA user_version")
-    byteCount = 0
     isEmpty = true
     rowCount = Atomic(try database.integer("SELECT max(id) FROM runs"))
     let hasIndex = try SegmentSchema.has(SegmentSchema.runIndex, database.connection)
@@ -77,7 +77,8 @@ final class SegmentWriter: @unchecked Sendable {
 
   /// Counts what is in the segment: when it is opened, and when a start has added to it.
   func count() throws(SQLiteError) {
-    byteCount = Int(try database.integer("PRAGMA page_count")) * SegmentSchema.pageByteCount
+    countedByteCount = Int(try database.integer("PRAGMA page_count")) * SegmentSchema.pageByteCount
+    savedByteCount.store(0, ordering: .relaxed)
     isEmpty = lastRow == 0
   }
 
@@ -123,7 +124,7 @@ final class SegmentWriter: @unchecked Sendable {
     isEmpty = false
     for stream in draft.streams.indices {
       for run in draft.streams[stream].runs.indices {
-        byteCount += draft.streams[stream].runs[run].byteCount + Self.rowByteCount
+        countedByteCount += draft.streams[stream].runs[run].byteCount + Self.rowByteCount
       }
     }
   }
@@ -147,7 +148,7 @@ final class SegmentWriter: @unchecked Sendable {
         Self.bind(insertStream, stream)
         try insertStream.run()
       }
-      for row in rows.rows { try row.insert(with: insertRun) }
+      for row in rows.rows { try insert(row) }
       try write(marks, through: markedThrough)
       let update = try database.prepare("UPDATE journal SET position = ?1")
       update.bind(1, bits: position)
@@ -204,20 +205,13 @@ final class SegmentWriter: @unchecked Sendable {
         Self.bind(insertStream, stream.row)
         try insertStream.run()
       }
-      for run in stream.runs {
-        insertRun.bind(1, stream.info.id)
-        insertRun.bind(2, bits: run.first)
-        insertRun.bind(3, Int64(run.span))
-        insertRun.bind(4, Int64(run.entryCount))
-        insertRun.bind(5, run.minTime)
-        insertRun.bind(6, run.maxTime)
-        insertRun.bind(7, Int64(run.severities))
-        insertRun.bind(8, run.received)
-        insertRun.bind(9, Int64(run.rawLength))
-        insertRun.bind(10, copying: run.producers)
-        try insertRun.run(11, run.batches)
-      }
+      for run in stream.runs { try insert(SegmentRow(run, of: stream.info.id)) }
     }
+  }
+
+  private func insert(_ row: SegmentRow) throws(SQLiteError) {
+    let saved = try row.insert(with: insertRun, packer)
+    savedByteCount.wrappingAdd(saved, ordering: .relaxed)
   }
 
   /// A producer's mark and the stream that it is on.

@@ -28,6 +28,10 @@ struct MarkReplay {
     #endif
     do throws(SQLiteError) {
       try active.forEachRunWithoutMarks { stream, senders, batches in
+        if batches.isEmpty {
+          problem = "a row of stream \(stream) cannot be unpacked"
+          return
+        }
         do throws(WireDecodingError) {
           let senders = try Sender.decode(senders)
           // The server's own batches have none.

@@ -109,16 +109,35 @@ package struct Batch: Sendable {
     try run(bytes) { $0 == dictionary?.id ? dictionary : nil }
   }
 
-  /// Whether the check of the batch that `bytes` starts with matches, whatever else its header says.
-  private static func isSigned(startOf bytes: ByteString) -> Bool {
+  /// How many batches these bytes are, by the lengths that the batches say they have; nil if one reaches too far.
+  package static func count(in bytes: ByteString) -> Int? {
+    var count = 0
+    var offset = 0
+    while offset < bytes.count {
+      guard let storedLength = storedLength(startOf: bytes[offset..<bytes.count]) else { return nil }
+      offset += BatchHeader.byteCount + storedLength
+      count += 1
+    }
+    return count
+  }
+
+  /// How long the payload of the batch is that `bytes` starts with, if they have all of it.
+  private static func storedLength(startOf bytes: ByteString) -> Int? {
     do throws(WireDecodingError) {
       var reader = ByteReader(bytes.span)
-      for _ in 0..<4 { _ = try reader.u64() }
-      let check = try reader.u64()
-      for _ in 0..<4 { _ = try reader.u64() }
+      _ = try reader.span(72)
       let storedLength = Int(try reader.u32())
-      guard storedLength <= bytes.count - BatchHeader.byteCount else { return false }
-      return check == BatchHeader.check(of: bytes[0..<BatchHeader.byteCount + storedLength].span)
+      return storedLength <= bytes.count - BatchHeader.byteCount ? storedLength : nil
+    } catch { return nil }
+  }
+
+  /// Whether the check of the batch that `bytes` starts with matches, whatever else its header says.
+  private static func isSigned(startOf bytes: ByteString) -> Bool {
+    guard let storedLength = storedLength(startOf: bytes) else { return false }
+    do throws(WireDecodingError) {
+      var reader = ByteReader(bytes.span)
+      _ = try reader.span(32)
+      return try reader.u64() == BatchHeader.check(of: bytes[0..<BatchHeader.byteCount + storedLength].span)
     } catch { return false }
   }
 

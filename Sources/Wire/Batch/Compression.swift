@@ -14,7 +14,8 @@ internal import CZstd
   /// - Parameters:
   ///   - level: zstd's. 1 is the default: 5 M entries/s a core, 11 to 17 % of raw on real logs.
   ///   - dictionary: which readers then need, too.
-  package init(level: Int32 = 1, dictionary: BatchDictionary? = nil) {
+  ///   - hasCheck: whether frames end with a check of their content.
+  package init(level: Int32 = 1, dictionary: BatchDictionary? = nil, hasCheck: Bool = false) {
     self.dictionary = dictionary
     guard let context = unsafe ZSTD_createCCtx() else { outOfMemory(0, for: "a zstd context") }
     unsafe self.context = context
@@ -22,6 +23,7 @@ internal import CZstd
     if level == 1 { parameters.append((ZSTD_c_hashLog, Self.fastHashLog)) }
     // The batch's header names the dictionary.
     if dictionary != nil { parameters.append((ZSTD_c_dictIDFlag, 0)) }
+    if hasCheck { parameters.append((ZSTD_c_checksumFlag, 1)) }
     let isSet = parameters.allSatisfy { parameter, value in
       unsafe ZSTD_isError(ZSTD_CCtx_setParameter(context, parameter, value)) == 0
     }
@@ -111,6 +113,15 @@ internal import CZstd
       }
     }
     return isSound && writer.count == count ? writer.finish() : nil
+  }
+
+  /// How many bytes a zstd frame holds; nil if it does not say, or is no frame.
+  package static func contentByteCount(of frame: ByteString) -> Int? {
+    do throws(WireDecodingError) {
+      return try ZstdFrameHeader(decoding: frame.span).contentByteCount.flatMap { Int(exactly: $0) }
+    } catch {
+      return nil
+    }
   }
 
   /// Appends the payload of `batch`, which must have exactly the length that the header says.

@@ -1,0 +1,92 @@
+internal import LogsDisk
+internal import LogsWire
+
+/// How the rows of a segment keep their batches: many small ones together in a zstd frame, since they say much the same
+/// (`spec/storage.md`, section 3.4).
+struct RowPacking {
+  /// Whether the segment's format has packed rows.
+  let isKnown: Bool
+
+  /// Rows with fewer batches, or larger ones, are not packed: there is little to gain.
+  private static let batchCountMin = 8
+  private static let meanByteCountMax = 512
+  /// A row is packed if that saves an eighth at least.
+  private static let savingDivisor = 8
+  /// Of one row. Small batches with more would be another row.
+  private static let byteCountMax = 2 * RunDraft.byteCountMax
+
+  init(of database: borrowing Database) throws(SQLiteError) {
+    isKnown = try Self.isKnown(try database.prepare(Self.text))
+  }
+
+  init(of database: any SQLRunner) throws(SQLiteError) { isKnown = try Self.isKnown(try database.prepare(Self.text)) }
+
+  private static let text = "SELECT 1 FROM pragma_table_info('runs') WHERE name = 'unpacked_length'"
+
+  private static func isKnown(_ statement: borrowing Statement) throws(SQLiteError) -> Bool { try statement.step() }
+
+  /// What packs the rows of a segment; nil if it has no packed rows.
+  func packer() -> Packer? { isKnown ? Packer() : nil }
+
+  // MARK: SQL
+
+  /// The column of `runs` that says how many bytes the batches have unpacked; 0 if they are not packed.
+  var unpackedLength: String { isKnown ? "unpacked_length" : "0" }
+
+  /// How many bytes the batches of a row have.
+  var byteCount: String { isKnown ? "iif(unpacked_length = 0, length(batches), unpacked_length)" : "length(batches)" }
+
+  // MARK: rows
+
+  /// What a row holds of its batches; empty if that cannot be unpacked.
+  struct Content {
+    var producers = ByteString()
+    var batches = ByteString()
+  }
+
+  /// - Parameters:
+  ///   - statement: at a row.
+  ///   - column: the one of `unpackedLength`; `producers` and `batches` follow.
+  static func content(_ statement: borrowing Statement, _ column: Int32) -> Content {
+    content(
+      producers: statement.bytes(column + 1), batches: statement.bytes(column + 2),
+      unpackedLength: statement.integer(column))
+  }
+
+  /// - Parameters:
+  ///   - statement: at a row.
+  ///   - column: the one of `unpackedLength`; `batches` follows.
+  static func batches(_ statement: borrowing Statement, _ column: Int32) -> ByteString {
+    content(
+      producers: ByteString(), batches: statement.bytes(column + 1), unpackedLength: statement.integer(column)
+    ).batches
+  }
+
+  static func content(producers: ByteString, batches: ByteString, unpackedLength: Int64) -> Content {
+    if unpackedLength == 0 { return Content(producers: producers, batches: batches) }
+    guard let byteCount = Decompressor.contentByteCount(of: batches), byteCount <= Self.byteCountMax,
+      unpackedLength > 0, unpackedLength <= byteCount,
+      let bytes = Decompressor().content(of: batches, count: byteCount)
+    else { return Content() }
+    let end = bytes.count - Int(unpackedLength)
+    return Content(producers: bytes[0..<end], batches: bytes[end..<bytes.count])
+  }
+
+  /// Packs rows, one at a time.
+  final class Packer {
+    private let compressor = Compressor(hasCheck: true)
+
+    /// The row's senders and batches as one frame, if that is worth it.
+    func pack(_ row: SegmentRow) -> ByteString? {
+      let byteCount = row.producers.count + row.batches.count
+      guard byteCount <= RowPacking.byteCountMax, let count = Batch.count(in: row.batches),
+        count >= RowPacking.batchCountMin, row.batches.count <= count * RowPacking.meanByteCountMax
+      else { return nil }
+      var writer = ByteWriter(capacity: byteCount)
+      writer.append(row.producers)
+      writer.append(row.batches)
+      let packed = compressor.frame(writer.finish())
+      return packed.count <= byteCount - byteCount / RowPacking.savingDivisor ? packed : nil
+    }
+  }
+}

@@ -1,0 +1,249 @@
+import LogsDisk
+import LogsWire
+import Testing
+
+@testable import LogsStore
+
+/// Rows of many small batches, which are packed.
+@Suite struct RowPackingTests {
+  private static func configuration(_ directory: TestDirectory, _ clock: TestClock) -> StoreConfiguration {
+    var configuration = CheckTests.quick(directory, clock)
+    configuration.tailCacheByteCountMax = 0
+    configuration.noticesCopies = false
+    return configuration
+  }
+
+  private static func text(_ number: UInt64) -> String { "request \(number) took \(number * 7 % 1000) ms" }
+  private static func texts(_ numbers: ClosedRange<UInt64>) -> [String] { numbers.map(text) }
+
+  /// Appends entries in batches of their own, all in one commit: the time of entry n is 10 n.
+  private static func append(_ numbers: ClosedRange<UInt64>, to stream: String = "web", _ test: TestStore) {
+    let requests = numbers.map { number in
+      test.enqueue(stream, .batch(.test([text(number)], times: [Int64(number) * 10])), number: number)
+    }
+    test.store.commitQueued()
+    for (number, request) in zip(numbers, requests) { #expect(test.sink.outcome(request)?.first == number) }
+  }
+
+  /// Three rows of `web`, 40 entries each, and one of `db`.
+  private static func make(_ directory: TestDirectory, _ clock: TestClock) throws -> TestStore {
+    let test = try TestStore(configuration(directory, clock), in: directory, commitsHere: true)
+    append(1...40, test)
+    append(41...80, test)
+    append(1...30, to: "db", test)
+    append(81...120, test)
+    return test
+  }
+
+  private struct Row {
+    var id: Int64
+    var stream: Int64
+    var numbers: ClosedRange<UInt64>
+    var unpackedLength: Int
+    var byteCount: Int
+  }
+
+  /// The rows of the first segment. Where there are 8 batches or more, they are packed.
+  private static func rows(_ directory: TestDirectory) throws -> [Row] {
+    let database = try Database(directory.data + "/segments/0000000001.db", mode: .readOnly, vfs: nil)
+    let rows = try database.prepare(
+      "SELECT id, stream, first_seq, span, unpacked_length, length(batches), length(producers) FROM runs ORDER BY id")
+    var found: [Row] = []
+    while try rows.step() {
+      found.append(
+        Row(
+          id: rows.integer(0), stream: rows.integer(1), numbers: try rows.numbers(first: 2, span: 3),
+          unpackedLength: Int(rows.integer(4)), byteCount: Int(rows.integer(5))))
+      #expect(rows.integer(4) == 0 || rows.integer(6) == 0)
+    }
+    return found
+  }
+
+  /// Damages a packed row of `web`.
+  ///
+  /// - Returns: its numbers.
+  private static func damage(_ directory: TestDirectory) throws -> ClosedRange<UInt64> {
+    let row = try #require(try rows(directory).last { $0.stream == 1 && $0.unpackedLength > 0 })
+    try PartialDamageTests.change(
+      directory,
+      "UPDATE runs SET batches = substr(batches, 1, 200) || x'eeee' || substr(batches, 203) WHERE id = \(row.id)")
+    return row.numbers
+  }
+
+  /// What is left of `web` without these numbers.
+  private static func expectLost(_ numbers: ClosedRange<UInt64>, _ test: TestStore) throws {
+    let reading = try test.readAll("web")
+    #expect(reading.texts == (1...120).filter { !numbers.contains($0) }.map(text))
+    #expect(reading.skips == [TestStore.Reading.Skip(from: numbers.lowerBound, to: numbers.upperBound, reason: .lost)])
+    #expect(try test.readAll("db").texts == texts(1...30))
+  }
+
+  private static func verify(_ test: TestStore) throws {
+    #expect(try test.readAll("web").texts == texts(1...120))
+    #expect(try test.readAll("web", from: 57, byteCountMax: 1).texts == texts(57...120))
+    #expect(try test.readAll("db").texts == texts(1...30))
+    for number in [1, 39, 40, 41, 80, 81, 120] as [UInt64] {
+      #expect(test.findSequence("web", atOrAfter: Int64(number) * 10 - 5) == number)
+      #expect(test.findSequence("web", atOrBefore: Int64(number) * 10 + 5) == number)
+    }
+    let outcome = test.append("web", .test([text(100)], times: [1000]), number: 100)
+    #expect(outcome?.first == 100 && outcome?.isDuplicate == true)
+  }
+
+  @Test func `rows of many small batches are packed, and every read finds the same, open, restarted and sealed`() throws
+  {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    var sizes: [UInt64?] = []
+    do {
+      let test = try Self.make(directory, clock)
+      let rows = try Self.rows(directory)
+      // A group may have been taken before all of it was there.
+      #expect(rows.count(where: { $0.unpackedLength > 3_000 && $0.byteCount < $0.unpackedLength / 3 }) >= 4, "\(rows)")
+      for row in rows { #expect((row.unpackedLength > 0) == (row.numbers.size >= 8), "\(row)") }
+      try Self.verify(test)
+      sizes.append(test.info("web")?.storedByteCount)
+      // As a crash leaves it: the table of marks has none of these.
+      let crashed = directory.copy()
+      let again = try TestStore(Self.configuration(crashed, clock), in: crashed)
+      try Self.verify(again)
+      sizes.append(again.info("web")?.storedByteCount)
+      #expect(try CheckTests.findings(crashed.data) == [])
+      test.roll(clock)
+      try Self.verify(test)
+      test.close()
+    }
+    let test = try TestStore(Self.configuration(directory, clock), in: directory)
+    try Self.verify(test)
+    sizes.append(test.info("web")?.storedByteCount)
+    #expect(Set(sizes).count == 1 && sizes[0] != nil, "\(sizes)")
+    #expect(try CheckTests.findings(directory.data) == [])
+  }
+
+  @Test func `what is deleted leaves packed rows, which stay packed`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let test = try Self.make(directory, clock)
+    test.roll(clock)
+    _ = try test.delete("web", 50...60).get()
+    #expect(test.sink.waitForLine("segment 1 is rewritten"))
+    #expect(try test.readAll("web").texts == Self.texts(1...49) + Self.texts(61...120))
+    let rows = try Self.rows(directory)
+    #expect(rows.count(where: { $0.unpackedLength > 0 }) >= 3, "\(rows)")
+    for number in [90, 120] as [UInt64] {
+      let outcome = test.append("web", .test([Self.text(number)], times: [Int64(number) * 10]), number: number)
+      #expect(outcome?.isDuplicate == true)
+    }
+    test.close()
+    #expect(try CheckTests.findings(directory.data) == [])
+  }
+
+  @Test func `few batches and large ones are not packed`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let test = try TestStore(Self.configuration(directory, clock), in: directory, commitsHere: true)
+    Self.append(1...7, test)
+    let large = (1...20).map { number in
+      let text = String(repeating: "\(number) ", count: 300)
+      return test.enqueue("large", .batch(.test(text)), number: UInt64(number))
+    }
+    test.store.commitQueued()
+    for request in large { #expect(test.sink.outcome(request)?.first != nil) }
+    #expect(try Self.rows(directory).allSatisfy { $0.unpackedLength == 0 })
+  }
+
+  @Test func `damage in a packed row costs that row, a check finds it, and a repair keeps all others`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let made = try Self.make(directory, clock)
+    made.roll(clock)
+    made.close()
+    let lost = try Self.damage(directory)
+    let damage = try CheckTests.damage(directory.data)
+    #expect(damage.map(\.numbers) == [lost] && damage[0].text.hasSuffix("of 'web' do not pass their check"))
+    do {
+      let test = try TestStore(Self.configuration(directory, clock), in: directory)
+      try Self.expectLost(lost, test)
+    }
+    _ = try RepairTests.repair(directory)
+    #expect(try CheckTests.damage(directory.data) == [])
+    try Self.expectLost(lost, TestStore(Self.configuration(directory, clock), in: directory))
+  }
+
+  @Test func `a start after a crash is refused where a row of the newest segment cannot be unpacked`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let test = try Self.make(directory, clock)
+    let crashed = directory.copy()
+    test.close()
+    let lost = try Self.damage(crashed)
+    let error = #expect(throws: StoreError.self) { try TestStore(Self.configuration(crashed, clock), in: crashed) }
+    let text = error?.description ?? ""
+    #expect(error?.code == .damaged)
+    #expect(text.contains("numbers \(lost.lowerBound) to \(lost.upperBound) of the stream 'web'"), "\(text)")
+    _ = try RepairTests.repair(crashed)
+    let again = try TestStore(Self.configuration(crashed, clock), in: crashed)
+    let kept = (1...(again.info("web")?.head ?? 1)).filter { !lost.contains($0) }
+    #expect(try again.readAll("web").texts == kept.map(Self.text))
+  }
+
+  @Test func `so is one that needs the marks of such a row`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let test = try Self.make(directory, clock)
+    // What a start checks anyway ends before the row.
+    let large = String(repeating: "x", count: 1_900_000)
+    for number in 1...9 as ClosedRange<UInt64> { test.append("large", .test(large), number: number) }
+    let crashed = directory.copy()
+    test.close()
+    _ = try Self.damage(crashed)
+    let error = #expect(throws: StoreError.self) { try TestStore(Self.configuration(crashed, clock), in: crashed) }
+    #expect(error?.code == .damaged && error?.description.contains("a row of stream 1 cannot be unpacked") == true)
+  }
+
+  @Test func `packed rows are found in pages that no tree leads to`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    try Self.make(directory, clock).close()
+    var found: [Int64: [String]] = [:]
+    for scan in PageScan.scans(directory.contents("data/segments/0000000001.db")) {
+      scan.forEachRow { row in
+        let batches = (try? Batch.run(row.batches)) ?? []
+        #expect(batches.count == Sender.count(in: row.producers))
+        found[row.stream, default: []] += batches.flatMap(\.texts)
+      }
+    }
+    #expect(found.values.map(\.count).sorted() == [30, 120])
+    #expect(found.values.allSatisfy { Set($0) == Set(Self.texts(1...UInt64($0.count))) })
+  }
+
+  @Test func `what is no packed row has no content, whatever it says`() {
+    let row = SegmentRow(
+      stream: 1, numbers: 1...40, entryCount: 40, minTime: 1, maxTime: 1, severities: 1, received: 1, rawLength: 1,
+      producers: Sender.encode((1...40).map { Sender(producer: .test(1), number: $0) }),
+      batches: ByteString((1...40).flatMap { _ in Batch.test("hello").bytes.array }))
+    guard let packed = RowPacking.Packer().pack(row) else {
+      Issue.record("it is not packed")
+      return
+    }
+    func content(_ bytes: ByteString, _ unpackedLength: Int64) -> RowPacking.Content {
+      RowPacking.content(producers: ByteString(), batches: bytes, unpackedLength: unpackedLength)
+    }
+    let whole = content(packed, Int64(row.batches.count))
+    #expect(whole.batches == row.batches && whole.producers == row.producers)
+    for length in [-1, .min, .max, Int64(row.batches.count + row.producers.count + 1)] {
+      #expect(content(packed, length).batches.isEmpty, "\(length)")
+    }
+    let bytes = packed.array
+    for count in 0..<bytes.count { #expect(content(ByteString(Array(bytes[..<count])), 100).batches.isEmpty) }
+    for index in bytes.indices {
+      var changed = bytes
+      changed[index] ^= 0x20
+      let found = content(ByteString(changed), Int64(row.batches.count))
+      #expect(found.batches.isEmpty || found.batches == row.batches, "\(index)")
+    }
+    // A frame that says it has 3 GiB.
+    let bomb: [UInt8] = [0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0, 0, 0, 0xc0, 1, 0, 0]
+    #expect(content(ByteString(bomb), 100).batches.isEmpty)
+  }
+}
