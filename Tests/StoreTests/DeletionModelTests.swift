@@ -55,16 +55,24 @@ import Testing
 
   private static func append(_ test: TestStore, _ model: inout Model) {
     let name = model.name()
-    let texts = (0...model.generator.below(5)).map { _ in
+    let countMax = model.generator.chance(4) ? 20 : 5
+    let texts = (0...model.generator.below(countMax)).map { _ in
       model.appendedCount += 1
       return "entry \(model.appendedCount)"
     }
     guard var stream = model.streams[name] else { return }
-    stream.number += 1
-    let outcome = test.append(name, .test(texts), number: stream.number, floor: stream.number)
-    #expect(outcome?.first == UInt64(stream.texts.count + 1))
-    stream.texts += texts
-    if case .stored(let incarnation, _, _, _) = outcome {
+    // Rows of many small batches are packed.
+    let batches = model.generator.chance(3) ? texts.map { [$0] } : [texts]
+    let requests = batches.map { texts in
+      stream.number += 1
+      return test.enqueue(name, .batch(.test(texts)), number: stream.number, floor: stream.number)
+    }
+    test.store.commitQueued()
+    for (texts, request) in zip(batches, requests) {
+      let outcome = test.sink.outcome(request)
+      #expect(outcome?.first == UInt64(stream.texts.count + 1))
+      stream.texts += texts
+      guard case .stored(let incarnation, _, _, _) = outcome else { continue }
       #expect(stream.incarnation == nil || stream.incarnation == incarnation)
       #expect(!stream.former.contains(incarnation))
       stream.incarnation = incarnation

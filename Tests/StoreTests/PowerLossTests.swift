@@ -24,7 +24,7 @@ import Testing
     let hasJournal = seed % 5 != 0
     var load = Load(
       isTrimmed: seed % 2 == 0, deletes: seed % 4 < 2, hasRule: seed % 3 == 0,
-      journalByteCount: hasJournal ? 512 << 10 : 0)
+      isSmall: seed % 7 < 3, journalByteCount: hasJournal ? 512 << 10 : 0)
     for _ in 0..<4 {
       // Another size makes another journal.
       if hasJournal, generator.chance(3) { load.journalByteCount = [0, 128 << 10, 512 << 10][generator.below(3)] }
@@ -100,6 +100,8 @@ import Testing
     let deletes: Bool
     /// Whether little is kept of the stream `s1`.
     let hasRule: Bool
+    /// Whether many small batches come at once, whose rows are packed.
+    let isSmall: Bool
     /// Of the journal that small groups go through, which is full after some hundred; 0 for none.
     var journalByteCount: Int
     /// Numbers that were deleted by stream, and those of which that is not known.
@@ -107,16 +109,21 @@ import Testing
     var maybeDeleted: [Int: Set<UInt64>] = [:]
     var work = Work()
 
-    init(isTrimmed: Bool, deletes: Bool, hasRule: Bool, journalByteCount: Int) {
+    init(isTrimmed: Bool, deletes: Bool, hasRule: Bool, isSmall: Bool, journalByteCount: Int) {
       self.hasRule = hasRule
+      self.isSmall = isSmall
       self.journalByteCount = journalByteCount
       self.isTrimmed = isTrimmed
       self.deletes = deletes
     }
 
-    static func text(_ key: Key, _ number: UInt64) -> String {
-      "\(key.stream)/\(key.producer)/\(number) " + String(repeating: "x", count: Int(number) % 7 * 700)
+    func text(_ key: Key, _ number: UInt64) -> String {
+      let count = Int(number) % 7 * (isSmall ? 20 : 700)
+      return "\(key.stream)/\(key.producer)/\(number) " + String(repeating: "x", count: count)
     }
+
+    /// As many may be on their way at once.
+    private var requestCountMax: Int { isSmall ? 24 : 4 }
 
     func configuration(_ disk: FaultDisk, _ directory: TestDirectory) -> StoreConfiguration {
       var configuration = disk.configuration(directory)
@@ -153,12 +160,12 @@ import Testing
       }
       for _ in 0..<600 where !disk.isCrashed {
         var requests: [(UInt32, Key, UInt64)] = []
-        for _ in 0...generator.below(4) {
+        for _ in 0...generator.below(requestCountMax) {
           let key = Key(stream: generator.below(Self.streamCount), producer: generator.below(Self.producerCount))
           let inFlight = UInt64(requests.count { $0.1 == key })
           let number = UInt64(acknowledged[key, default: []].count) + 1 + inFlight
           let request = test.submit(
-            "s\(key.stream)", .batch(.test(Self.text(key, number))), producer: UInt64(key.producer), number: number,
+            "s\(key.stream)", .batch(.test(text(key, number))), producer: UInt64(key.producer), number: number,
             floor: number - inFlight)
           requests.append((request, key, number))
         }
@@ -200,9 +207,9 @@ import Testing
         for producer in 0..<Self.producerCount {
           let key = Key(stream: stream, producer: producer)
           let count = UInt64(acknowledged[key, default: []].count)
-          // Up to four may have been in flight and stored without their answer.
-          for number in count + 1...count + 5 {
-            let batch = Batch.test(Self.text(key, number))
+          // All that were in flight may have been stored without their answer.
+          for number in count + 1...count + UInt64(requestCountMax) + 1 {
+            let batch = Batch.test(text(key, number))
             var outcome = test.append("s\(stream)", batch, producer: UInt64(producer), number: number, floor: number)
             let deadline = ContinuousClock.now + TestSink.patience
             while isTrimmed, outcome?.refusal?.code == .overloaded, ContinuousClock.now < deadline {
@@ -227,7 +234,7 @@ import Testing
         #expect(said.isSubset(of: deleted[stream, default: []].union(maybeDeleted[stream, default: []])), hint)
         var expected: [UInt64: String] = [:]
         for (key, firsts) in acknowledged where key.stream == stream {
-          for (index, first) in firsts.enumerated() { expected[first] = Self.text(key, UInt64(index) + 1) }
+          for (index, first) in firsts.enumerated() { expected[first] = text(key, UInt64(index) + 1) }
         }
         // What is sent again after its first storing was trimmed has two numbers, of which the first is gone.
         let kept = (1...info.head).filter { !skipped.contains($0) }

@@ -20,7 +20,7 @@ import Testing
   private static let producer: UInt64 = 7
 
   private static func text(_ stream: String, _ number: UInt64) -> String {
-    "\(stream) \(number) " + String(repeating: "y", count: Int(number * 37 % 1500))
+    "\(stream) \(number) " + String(repeating: "y", count: Int(number * 37 % 600))
   }
 
   private static func configuration(
@@ -59,6 +59,14 @@ import Testing
         for _ in 0..<20 + generator.below(20) {
           let stream = RepairFuzzTests.streams[generator.below(3)]
           let first = next[stream] ?? 1
+          if generator.chance(6) {
+            // Their row is packed.
+            let texts = (first..<first + 8 + UInt64(generator.below(12))).map { RepairFuzzTests.text(stream, $0) }
+            RepairFuzzTests.appendTogether(texts, to: stream, after: batchCount[stream] ?? 0, test)
+            batchCount[stream, default: 0] += UInt64(texts.count)
+            next[stream] = first + UInt64(texts.count)
+            continue
+          }
           let count = generator.chance(6) ? 40 : 1 + generator.below(4)
           let texts = (first..<first + UInt64(count)).map { RepairFuzzTests.text(stream, $0) }
           batchCount[stream, default: 0] += 1
@@ -81,6 +89,15 @@ import Testing
       }
       _ = made
     }
+  }
+
+  /// Appends entries in batches of their own, all in one commit.
+  private static func appendTogether(_ texts: [String], to stream: String, after number: UInt64, _ test: TestStore) {
+    let requests = texts.enumerated().map { offset, text in
+      test.enqueue(stream, .batch(.test([text])), producer: producer, number: number + UInt64(offset) + 1)
+    }
+    test.store.commitQueued()
+    for request in requests { #expect(test.sink.outcome(request)?.first != nil) }
   }
 
   @Test(arguments: seeds)

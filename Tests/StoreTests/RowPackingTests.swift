@@ -201,6 +201,31 @@ import Testing
     #expect(error?.code == .damaged && error?.description.contains("a row of stream 1 cannot be unpacked") == true)
   }
 
+  @Test(arguments: [-1, 1, Int64.max, 3 << 20, nil])
+  func `a wrong length harms no start, and a repair needs none`(length: Int64?) throws {
+    for isPacked in [true, false] {
+      let directory = TestDirectory()
+      let clock = TestClock()
+      let made = try Self.make(directory, clock)
+      made.append("web", .test([Self.text(121)], times: [1210]), number: 121)
+      made.close()
+      let rows = try Self.rows(directory)
+      let row = try #require(rows.last { $0.stream == 1 && ($0.unpackedLength > 0) == isPacked })
+      let value = length.map { "\($0)" } ?? "'text'"
+      try PartialDamageTests.change(directory, "UPDATE runs SET unpacked_length = \(value) WHERE id = \(row.id)")
+      let damage = try CheckTests.damage(directory.data)
+      // A text is 0 for SQLite: a row that is not packed.
+      #expect(damage.map(\.numbers) == (length == nil && !isPacked ? [] : [row.numbers]), "\(value)")
+      #expect(try StoreReader(directory: directory.data).streams.map(\.head).max() == 121)
+      try TestStore(Self.configuration(directory, clock), in: directory).close()
+      _ = try RepairTests.repair(directory)
+      #expect(try CheckTests.damage(directory.data) == [], "\(value)")
+      let test = try TestStore(Self.configuration(directory, clock), in: directory)
+      #expect(try test.readAll("web").texts == Self.texts(1...121), "\(value), \(isPacked)")
+      #expect(try test.readAll("db").texts == Self.texts(1...30))
+    }
+  }
+
   @Test func `packed rows are found in pages that no tree leads to`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
@@ -242,6 +267,11 @@ import Testing
       let found = content(ByteString(changed), Int64(row.batches.count))
       #expect(found.batches.isEmpty || found.batches == row.batches, "\(index)")
     }
+    for row in [packed, row.batches] {
+      let salvaged = RowPacking.salvagedContent(producers: ByteString(), batches: row)
+      #expect(salvaged.batches == whole.batches)
+    }
+    #expect(content(ByteString(bytes + bytes), Int64(row.batches.count)).batches.isEmpty)
     // A frame that says it has 3 GiB.
     let bomb: [UInt8] = [0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0, 0, 0, 0xc0, 1, 0, 0]
     #expect(content(ByteString(bomb), 100).batches.isEmpty)

@@ -81,8 +81,10 @@ final class BlockIndexing: @unchecked Sendable {
       guard try rows.step() else { return .done }
       let (stream, first) = (rows.integer(0), rows.bits(1))
       let dictionary = try dictionaries?.dictionary(of: stream)
+      let batches = RowPacking.batches(rows, 2)
+      if batches.isEmpty { return .impossible("a row cannot be unpacked") }
       do {
-        for batch in try Batch.run(RowPacking.batches(rows, 2), dictionary) {
+        for batch in try Batch.run(batches, dictionary) {
           // What is damaged in memory or on the disk now may be whole when it is read.
           guard batch.hasValidCheck else { return .impossible("a batch does not pass its check") }
           if let section = try builder.add(batch, of: stream) { sections.append(section) }

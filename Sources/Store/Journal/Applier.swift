@@ -15,8 +15,10 @@ final class Applier: Sendable {
   fileprivate struct State {
     var waiting: [GroupRows] = []
     var byteCount = 0
-    /// So many bytes are applied without waiting for more.
-    let byteCountMax: Int
+    /// When the first of it was taken.
+    var waitsSince: Int64 = 0
+    /// So much of the log is applied without waiting for more.
+    let logByteCountMax: UInt64
     /// The positions behind what was taken, what is in the segment, and what a power loss cannot take from it.
     var taken: UInt64
     var applied: UInt64
@@ -64,8 +66,8 @@ final class Applier: Sendable {
   private let makeRoom: @Sendable () -> Bool
 
   /// What waits is applied when it is so large, or that part of the log, without waiting for more.
-  private static let applyByteCount = 1 << 20
-  private static let applyDivisor = 4
+  fileprivate static let applyByteCount = 1 << 20
+  private static let applyDivisor: UInt64 = 4
   /// Long enough that rows have many batches, and that fewer than one append in a hundred meets the applier, which a
   /// single connection would otherwise have as its 99th percentile.
   fileprivate static let lingerTime = Duration.milliseconds(40)
@@ -100,7 +102,7 @@ final class Applier: Sendable {
     durable = Atomic(log.end)
     monitor = Monitor(
       State(
-        byteCountMax: min(Self.applyByteCount, ringByteCount / Self.applyDivisor), taken: log.end, applied: log.end,
+        logByteCountMax: UInt64(ringByteCount) / Self.applyDivisor, taken: log.end, applied: log.end,
         durable: log.end, active: active))
   }
 
@@ -130,12 +132,13 @@ final class Applier: Sendable {
     let wakes = monitor.withLock { state in
       lags.store(true, ordering: .releasing)
       let wasEmpty = state.waiting.isEmpty
-      let wasSmall = state.byteCount < state.byteCountMax
+      let wasLarge = state.isLarge
+      if wasEmpty { state.waitsSince = SystemClock.monotonic() }
       state.waiting.append(rows)
       state.unapplied?.append(rows)
       state.byteCount += rows.byteCount
       state.taken = log.end
-      return wasEmpty || wasSmall && state.byteCount >= state.byteCountMax
+      return wasEmpty || !wasLarge && state.isLarge
     }
     if wakes { monitor.signal() }
     return true
@@ -344,7 +347,8 @@ extension Applier.State {
       isBusy = true
       return .checkpoint(active)
     }
-    if !waiting.isEmpty, isPressed || hasLingered {
+    let lingered = Duration.nanoseconds(SystemClock.monotonic() &- waitsSince)
+    if !waiting.isEmpty, isPressed || hasLingered || (obstacle == nil && lingered >= Applier.lingerTime) {
       defer {
         waiting = []
         byteCount = 0
@@ -359,13 +363,15 @@ extension Applier.State {
       return .checkpoint(active)
     }
     if waiting.isEmpty { return nil }
-    return .linger(obstacle == nil ? Applier.lingerTime : Applier.retryInterval)
+    return .linger(obstacle == nil ? Applier.lingerTime - lingered : Applier.retryInterval)
   }
 
   /// Whether what waits is to be applied at once: somebody waits for it, or it is enough.
   fileprivate var isPressed: Bool {
-    failure != nil || obstacle == nil && (wanted > applied || byteCount >= byteCountMax || isClosing)
+    failure != nil || obstacle == nil && (wanted > applied || isLarge || isClosing)
   }
+
+  fileprivate var isLarge: Bool { byteCount >= Applier.applyByteCount || taken - applied >= logByteCountMax }
 
   fileprivate mutating func putBack(_ groups: [GroupRows]) {
     waiting = groups + waiting

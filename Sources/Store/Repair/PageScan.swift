@@ -207,19 +207,16 @@ struct PageScan {
   }
 
   private static func row(_ payload: [UInt8], _ length: Int, _ pages: [Int]) -> Row? {
-    let now = columns(payload, length, count: columnCount)
-    let earlier = now == nil ? columns(payload, length, count: columnCount - 1) : nil
-    guard let columns = now ?? earlier, let stream = columns[1].integer(payload), columns[columns.count - 2].isBlob,
-      columns[columns.count - 1].isBlob,
-      let unpackedLength = now == nil ? 0 : columns[columns.count - 3].integer(payload)
+    let found = columns(payload, length, count: columnCount) ?? columns(payload, length, count: columnCount - 1)
+    guard let columns = found, let stream = columns[1].integer(payload), columns[columns.count - 2].isBlob,
+      columns[columns.count - 1].isBlob
     else { return nil }
     let (producers, batches) = (columns[columns.count - 2].place, columns[columns.count - 1].place)
     // Only what comes last may lack its end.
     guard producers.upperBound <= payload.count, batches.lowerBound < payload.count else { return nil }
-    let content = RowPacking.content(
+    let content = RowPacking.salvagedContent(
       producers: ByteString(Array(payload[producers])),
-      batches: ByteString(Array(payload[batches.lowerBound..<min(batches.upperBound, payload.count)])),
-      unpackedLength: unpackedLength)
+      batches: ByteString(Array(payload[batches.lowerBound..<min(batches.upperBound, payload.count)])))
     return Row(stream: stream, producers: content.producers, batches: content.batches, pages: pages)
   }
 

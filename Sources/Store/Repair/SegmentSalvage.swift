@@ -46,7 +46,9 @@ final class SegmentSalvage {
   /// Takes what SQLite finds, a segment's WAL included.
   func add(_ database: borrowing Database) throws(SQLiteError) {
     try RowScan(database).run(database) { statement throws(SQLiteError) in
-      let content = RowPacking.content(statement, SegmentRow.contentColumn)
+      let content = RowPacking.salvagedContent(
+        producers: statement.bytes(SegmentRow.contentColumn + 1), batches: statement.bytes(SegmentRow.contentColumn + 2)
+      )
       try add(stream: statement.integer(0), content.producers, content.batches)
     } unreadable: { _, _ in
     }

@@ -29,21 +29,24 @@ struct SegmentRow {
     self.batches = batches
   }
 
-  private static let textBefore =
+  private static let columnsBefore =
     "stream, first_seq, span, count, min_time, max_time, severities, received, raw_length"
-  private static let textBehind = "producers, batches"
 
   /// What a row is read from: `columnCount` columns.
-  static func columns(_ packing: RowPacking) -> String { "\(textBefore), \(packing.unpackedLength), \(textBehind)" }
+  static func columns(_ packing: RowPacking) -> String {
+    "\(columnsBefore), \(packing.unpackedLength), producers, batches"
+  }
   static let columnCount: Int32 = 12
   /// The first of those that `RowPacking` takes.
   static let contentColumn: Int32 = 9
 
   /// What `insert` works with.
   static func insertText(_ packing: RowPacking) -> String {
-    let columns = packing.isKnown ? columns(packing) : "\(textBefore), \(textBehind)"
-    let places = (1...(packing.isKnown ? columnCount : columnCount - 1)).map { "?\($0)" }
-    return "INSERT INTO runs(\(columns)) VALUES(\(places.joined(separator: ", ")))"
+    let (column, place) = packing.isKnown ? ("unpacked_length, ", "?10, ") : ("", "")
+    return """
+      INSERT INTO runs(\(columnsBefore), \(column)producers, batches)
+      VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, \(place)?11, ?12)
+      """
   }
 
   /// - Parameter statement: at a row of `columns`.
@@ -121,9 +124,7 @@ struct SegmentRow {
   /// - Parameters:
   ///   - statement: of `insertText`.
   ///   - packer: nil if the segment's format has no packed rows.
-  /// - Returns: how many bytes less the row has than `producers` and `batches`.
-  @discardableResult
-  func insert(with statement: borrowing Statement, _ packer: RowPacking.Packer?) throws(SQLiteError) -> Int {
+  func insert(with statement: borrowing Statement, _ packer: RowPacking.Packer?) throws(SQLiteError) {
     statement.bind(1, stream)
     statement.bind(2, bits: numbers.lowerBound)
     statement.bind(3, bits: numbers.upperBound - numbers.lowerBound + 1)
@@ -133,20 +134,9 @@ struct SegmentRow {
     statement.bind(7, severities)
     statement.bind(8, received)
     statement.bind(9, rawLength)
-    guard let packer else {
-      statement.bind(10, copying: producers)
-      try statement.run(11, batches)
-      return 0
-    }
-    if let packed = packer.pack(self) {
-      statement.bind(10, Int64(batches.count))
-      statement.bind(11, copying: ByteString())
-      try statement.run(12, packed)
-      return producers.count + batches.count - packed.count
-    }
-    statement.bind(10, 0)
-    statement.bind(11, copying: producers)
-    try statement.run(12, batches)
-    return 0
+    let packed = packer?.pack(self)
+    statement.bind(10, packed == nil ? 0 : Int64(batches.count))
+    statement.bind(11, copying: packed == nil ? producers : ByteString())
+    try statement.run(12, packed ?? batches)
   }
 }

@@ -220,7 +220,6 @@ final class ReaderConnection: @unchecked Sendable {
   /// and its run, nil if its numbers are impossible.
   func forEachRun(in rows: Range<Int64>, _ visit: (Int64, Int64, Run?) -> Bool) throws(SQLiteError) {
     let statement = try database.prepare(
-
       """
       SELECT id, stream, first_seq, span, \(packing.unpackedLength), batches FROM runs
       WHERE id > ?1 AND id <= ?2 ORDER BY id

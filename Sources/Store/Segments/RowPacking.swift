@@ -33,8 +33,11 @@ struct RowPacking {
   /// The column of `runs` that says how many bytes the batches have unpacked; 0 if they are not packed.
   var unpackedLength: String { isKnown ? "unpacked_length" : "0" }
 
-  /// How many bytes the batches of a row have.
-  var byteCount: String { isKnown ? "iif(unpacked_length = 0, length(batches), unpacked_length)" : "length(batches)" }
+  /// How many bytes the batches of a row have, whatever damage has made of it.
+  var byteCount: String {
+    isKnown
+      ? "iif(unpacked_length BETWEEN 1 AND \(Self.byteCountMax), unpacked_length, length(batches))" : "length(batches)"
+  }
 
   // MARK: rows
 
@@ -64,12 +67,28 @@ struct RowPacking {
 
   static func content(producers: ByteString, batches: ByteString, unpackedLength: Int64) -> Content {
     if unpackedLength == 0 { return Content(producers: producers, batches: batches) }
-    guard let byteCount = Decompressor.contentByteCount(of: batches), byteCount <= Self.byteCountMax,
-      unpackedLength > 0, unpackedLength <= byteCount,
-      let bytes = Decompressor().content(of: batches, count: byteCount)
-    else { return Content() }
-    let end = bytes.count - Int(unpackedLength)
-    return Content(producers: bytes[0..<end], batches: bytes[end..<bytes.count])
+    guard let bytes = unpack(batches), unpackedLength > 0, unpackedLength <= bytes.count else { return Content() }
+    return content(bytes, senders: bytes.count - Int(unpackedLength))
+  }
+
+  /// The same for a repair, which believes neither the column nor that there is one: senders are as many as batches, or
+  /// there are none.
+  static func salvagedContent(producers: ByteString, batches: ByteString) -> Content {
+    guard let bytes = unpack(batches) else { return Content(producers: producers, batches: batches) }
+    for end in stride(from: 0, through: bytes.count, by: Sender.byteCount) {
+      guard let count = Batch.count(in: bytes[end..<bytes.count]), count > 0 else { continue }
+      if end == 0 || end == count * Sender.byteCount { return content(bytes, senders: end) }
+    }
+    return Content()
+  }
+
+  private static func content(_ bytes: ByteString, senders end: Int) -> Content {
+    Content(producers: bytes[0..<end], batches: bytes[end..<bytes.count])
+  }
+
+  private static func unpack(_ frame: ByteString) -> ByteString? {
+    guard let byteCount = Decompressor.contentByteCount(of: frame), byteCount <= byteCountMax else { return nil }
+    return Decompressor().content(of: frame, count: byteCount)
   }
 
   /// Packs rows, one at a time.

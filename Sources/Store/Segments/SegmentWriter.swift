@@ -16,18 +16,19 @@ final class SegmentWriter: @unchecked Sendable {
   private let updateMarksThrough: Statement
   private let packer: RowPacking.Packer?
 
-  /// About what a row takes besides its blobs, to tell when the segment is full without asking SQLite.
-  private static let rowByteCount = 96
   /// The busy timeout is for other programs that write to the segment, which none should.
   private static let configuration = WALDatabase.Configuration(
     applicationID: SegmentSchema.applicationID, kind: "segment", cacheKibibyteCount: 16 << 10, busyTimeout: .seconds(2))
 
   let createdAt: Int64
-  /// About the size of the segment, with what will soon be in it.
-  var byteCount: Int { countedByteCount - savedByteCount.load(ordering: .relaxed) }
-  /// The same before rows are packed.
-  private var countedByteCount = 0
-  private let savedByteCount = Atomic(0)
+  /// The size of the segment, with what will soon be in it.
+  var byteCount: Int {
+    pageCount.load(ordering: .relaxed) * SegmentSchema.pageByteCount + awaited.load(ordering: .relaxed)
+  }
+  private let pageCount = Atomic(0)
+  private let pageCountStatement: Statement
+  /// Bytes of batches that were noted and are not in the segment yet, before they are packed.
+  private let awaited = Atomic(0)
   /// Whether a reader that stays keeps the WAL from being emptied.
   var isWalHeld: Bool {
     get { walIsHeld.load(ordering: .relaxed) }
@@ -66,6 +67,7 @@ final class SegmentWriter: @unchecked Sendable {
     insertRun = try database.prepare(SegmentRow.insertText(packing))
     insertMark = try database.prepare(Self.insertMarkText)
     updateMarksThrough = try database.prepare("UPDATE segment SET marks_through = ?1")
+    pageCountStatement = try database.prepare("PRAGMA page_count")
     createdAt = try database.integer("SELECT created FROM segment")
     format = try database.integer("PRAGMA user_version")
     isEmpty = true
@@ -77,8 +79,8 @@ final class SegmentWriter: @unchecked Sendable {
 
   /// Counts what is in the segment: when it is opened, and when a start has added to it.
   func count() throws(SQLiteError) {
-    countedByteCount = Int(try database.integer("PRAGMA page_count")) * SegmentSchema.pageByteCount
-    savedByteCount.store(0, ordering: .relaxed)
+    pageCount.store(try currentPageCount(), ordering: .relaxed)
+    awaited.store(0, ordering: .relaxed)
     isEmpty = lastRow == 0
   }
 
@@ -103,30 +105,43 @@ final class SegmentWriter: @unchecked Sendable {
   ///     before the draft. Written with each batch, the marks of 64 producers would be 64 pages in each commit.
   ///   - indexesRuns: whether it is time to bring the index up to date, with the rows before the draft's.
   func commit(_ draft: GroupDraft, marks: [LocatedMark]?, indexesRuns: Bool) throws(SQLiteError) {
-    try database.transact { () throws(SQLiteError) in
+    try change { () throws(SQLiteError) in
       if let marks { try write(marks, through: lastRow) }
       if indexesRuns { try database.execute(SegmentSchema.indexRunsText) }
       try write(draft)
     }
     if indexesRuns { noteIndexed() }
-    noteRows(draft)
-    note(draft)
+    addRows(of: draft)
   }
 
-  private func noteRows(_ draft: GroupDraft) { addRows(draft.streams.reduce(0) { $0 + $1.runs.count }) }
+  /// Changes the segment in one transaction, and looks how large it is then.
+  private func change(isSynced: Bool = true, _ body: () throws(SQLiteError) -> Void) throws(SQLiteError) {
+    var count = 0
+    try database.transact(isSynced: isSynced) { () throws(SQLiteError) in
+      try body()
+      count = try currentPageCount()
+    }
+    pageCount.store(count, ordering: .relaxed)
+  }
+
+  private func currentPageCount() throws(SQLiteError) -> Int {
+    defer { pageCountStatement.reset() }
+    return try pageCountStatement.step() ? Int(pageCountStatement.integer(0)) : 0
+  }
+
+  private func addRows(of draft: GroupDraft) {
+    isEmpty = false
+    addRows(draft.streams.reduce(0) { $0 + $1.runs.count })
+  }
 
   private func addRows(_ count: Int) { rowCount.wrappingAdd(Int64(count), ordering: .relaxed) }
 
   private func noteIndexed() { indexedRow.store(lastRow, ordering: .relaxed) }
 
-  /// Counts what is in the segment or soon will be.
+  /// Counts what soon will be in the segment: what `apply` is given later.
   func note(_ draft: GroupDraft) {
     isEmpty = false
-    for stream in draft.streams.indices {
-      for run in draft.streams[stream].runs.indices {
-        countedByteCount += draft.streams[stream].runs[run].byteCount + Self.rowByteCount
-      }
-    }
+    awaited.wrappingAdd(draft.byteCount, ordering: .relaxed)
   }
 
   func noteFormat(_ format: Int64) { self.format = format }
@@ -142,18 +157,19 @@ final class SegmentWriter: @unchecked Sendable {
     _ rows: GroupRows, through position: UInt64, marks: [LocatedMark] = [], markedThrough: Int64? = nil,
     indexesRuns: Bool, isSynced: Bool
   ) throws(SQLiteError) {
-    try database.transact(isSynced: isSynced) { () throws(SQLiteError) in
+    try change(isSynced: isSynced) { () throws(SQLiteError) in
       if indexesRuns { try database.execute(SegmentSchema.indexRunsText) }
       for stream in rows.streams {
         Self.bind(insertStream, stream)
         try insertStream.run()
       }
-      for row in rows.rows { try insert(row) }
+      for row in rows.rows { try row.insert(with: insertRun, packer) }
       try write(marks, through: markedThrough)
       let update = try database.prepare("UPDATE journal SET position = ?1")
       update.bind(1, bits: position)
       try update.run()
     }
+    awaited.wrappingSubtract(rows.byteCount, ordering: .relaxed)
     if indexesRuns { noteIndexed() }
     addRows(rows.rows.count)
   }
@@ -178,7 +194,7 @@ final class SegmentWriter: @unchecked Sendable {
   ///   - changed: streams of which more was removed.
   ///   - deleted: a stream that is gone.
   func commit(changed: [StreamInfo], deleted: StreamInfo? = nil, _ draft: GroupDraft? = nil) throws(SQLiteError) {
-    try database.transact { () throws(SQLiteError) in
+    try change { () throws(SQLiteError) in
       if format < SegmentSchema.removalsFormat { try database.execute(SegmentSchema.removalsUpgrade) }
       let removals = try RemovalStatements(database.connection)
       for stream in changed { try removals.write(stream) }
@@ -193,10 +209,7 @@ final class SegmentWriter: @unchecked Sendable {
       if let draft { try write(draft) }
     }
     format = max(format, SegmentSchema.removalsFormat)
-    if let draft {
-      noteRows(draft)
-      note(draft)
-    }
+    if let draft { addRows(of: draft) }
   }
 
   private func write(_ draft: GroupDraft) throws(SQLiteError) {
@@ -205,13 +218,8 @@ final class SegmentWriter: @unchecked Sendable {
         Self.bind(insertStream, stream.row)
         try insertStream.run()
       }
-      for run in stream.runs { try insert(SegmentRow(run, of: stream.info.id)) }
+      for run in stream.runs { try SegmentRow(run, of: stream.info.id).insert(with: insertRun, packer) }
     }
-  }
-
-  private func insert(_ row: SegmentRow) throws(SQLiteError) {
-    let saved = try row.insert(with: insertRun, packer)
-    savedByteCount.wrappingAdd(saved, ordering: .relaxed)
   }
 
   /// A producer's mark and the stream that it is on.

@@ -121,11 +121,13 @@ package struct Batch: Sendable {
     return count
   }
 
+  private static let storedLengthOffset = 72
+
   /// How long the payload of the batch is that `bytes` starts with, if they have all of it.
   private static func storedLength(startOf bytes: ByteString) -> Int? {
     do throws(WireDecodingError) {
       var reader = ByteReader(bytes.span)
-      _ = try reader.span(72)
+      _ = try reader.span(storedLengthOffset)
       let storedLength = Int(try reader.u32())
       return storedLength <= bytes.count - BatchHeader.byteCount ? storedLength : nil
     } catch { return nil }

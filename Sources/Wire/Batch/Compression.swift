@@ -103,8 +103,9 @@ internal import CZstd
 
   deinit { unsafe ZSTD_freeDCtx(context) }
 
-  /// The content of a zstd frame, which must have exactly `count` bytes; nil if it has not, or is no frame.
+  /// The content of a zstd frame, which must have exactly `count` bytes; nil if it has not, or is not one frame.
   package func content(of frame: ByteString, count: Int) -> ByteString? {
+    guard unsafe frame.withUnsafeBytes({ unsafe Self.isOneFrame($0) }) else { return nil }
     var writer = ByteWriter(capacity: count)
     let isSound = unsafe writer.append(upTo: count) { room in
       unsafe frame.withUnsafeBytes { source in
@@ -113,6 +114,11 @@ internal import CZstd
       }
     }
     return isSound && writer.count == count ? writer.finish() : nil
+  }
+
+  /// libzstd would also accept several frames, and skippable ones in which anything may hide.
+  private static func isOneFrame(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    unsafe ZSTD_findFrameCompressedSize(bytes.baseAddress, bytes.count) == bytes.count
   }
 
   /// How many bytes a zstd frame holds; nil if it does not say, or is no frame.
@@ -146,11 +152,9 @@ internal import CZstd
       if let count = frame.contentByteCount, count != UInt64(rawLength) {
         throw WireDecodingError("the zstd frame holds \(count) bytes, the header says \(rawLength)", at: 68)
       }
-      // libzstd would also accept several frames, and skippable ones in which anything may hide.
-      let isOneFrame = unsafe stored.withUnsafeBytes { source in
-        unsafe ZSTD_findFrameCompressedSize(source.baseAddress, source.count) == source.count
+      guard unsafe stored.withUnsafeBytes({ unsafe Self.isOneFrame($0) }) else {
+        throw WireDecodingError("the payload is not one whole zstd frame", at: 88)
       }
-      guard isOneFrame else { throw WireDecodingError("the payload is not one whole zstd frame", at: 88) }
       let before = writer.count
       let isSound = unsafe writer.append(upTo: rawLength) { room in
         unsafe stored.withUnsafeBytes { source in
