@@ -2,6 +2,7 @@ import LogsDisk
 import LogsSimulation
 import LogsSystem
 import LogsWire
+import Synchronization
 import Testing
 
 @testable import LogsStore
@@ -123,6 +124,52 @@ import Testing
         }
       }
       #expect(again.info("web")?.head == head, "seed \(Self.seed)")
+    }
+  }
+
+  @Test func `producers go on while their marks are stored, and while segments begin`() throws {
+    let directory = TestDirectory()
+    var configuration = Self.configuration(directory)
+    configuration.segmentByteCountMax = 128 << 10
+    let test = try TestStore(configuration, in: directory, commitsHere: true)
+    let (threadCount, ownCount, roundCount) = (3, 8, 60)
+    let firsts = Mutex<[UInt64: [UInt64]]>([:])
+    let isDone = Atomic(false)
+    let text = String(repeating: "x", count: 200)
+    let threads = (0..<threadCount).map { thread in
+      Thread("producers") {
+        let producers = (0..<ownCount).map { UInt64(thread * ownCount + $0) }
+        for number in 1...UInt64(roundCount) {
+          let requests = producers.map { test.submit("web", .batch(.test(text)), producer: $0, number: number) }
+          for (producer, request) in zip(producers, requests) {
+            let first = test.sink.outcome(request)?.first ?? 0
+            firsts.withLock { $0[producer, default: []].append(first) }
+          }
+          // One that was stored before is looked for in the mark.
+          let again = test.append("web", .test(text), producer: producers[0], number: max(1, number - 1))
+          #expect(again?.isDuplicate == true)
+        }
+      }
+    }
+    // What a read waits for goes into the segment at once.
+    let reading = Thread("reading") {
+      while !isDone.load(ordering: .relaxed) {
+        guard let web = test.info("web") else { continue }
+        _ = test.read(ReadRequest(stream: web.id, from: web.head, to: web.head, byteCountMax: 1))
+      }
+    }
+    for thread in threads { thread.join() }
+    isDone.store(true, ordering: .relaxed)
+    reading.join()
+    #expect(test.store.statistics.segmentCount > 2)
+    test.close()
+    let again = try TestStore(configuration, in: directory)
+    for (producer, firsts) in firsts.withLock({ $0 }) {
+      #expect(firsts.count == roundCount)
+      for (index, first) in firsts.enumerated().suffix(32) {
+        let outcome = again.append("web", .test(text), producer: producer, number: UInt64(index) + 1)
+        #expect(outcome?.isDuplicate == true && outcome?.first == first)
+      }
     }
   }
 }

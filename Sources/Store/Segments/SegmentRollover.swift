@@ -251,7 +251,7 @@ final class SegmentRollover: UpkeepJob {
 extension SegmentRollover.Changes {
   fileprivate mutating func add(_ draft: GroupDraft) {
     for stream in draft.streams { streams[stream.info.id] = stream.info }
-    for (mark, _) in draft.stored { add(mark.key, mark.mark) }
+    for (mark, _) in draft.stored { add(mark.key, ProducerMark(mark.history)) }
   }
 
   fileprivate mutating func delete(_ stream: StreamInfo) {

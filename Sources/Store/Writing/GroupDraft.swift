@@ -155,7 +155,7 @@ struct GroupDraft {
   private mutating func indexOfMark(of cached: CachedMark) -> Int {
     if let index = indexOfMark[ObjectIdentifier(cached)] { return index }
     indexOfMark[ObjectIdentifier(cached)] = marks.count
-    marks.append(MarkDraft(number: cached.mark.number, named: named(of: cached.key.stream)))
+    marks.append(MarkDraft(number: cached.history.number, named: named(of: cached.key.stream)))
     return marks.count - 1
   }
 
@@ -176,11 +176,11 @@ struct GroupDraft {
     _ request: WriteRequest, _ cached: CachedMark, upTo number: UInt64, _ stream: StreamInfo?
   ) -> WriteOutcome {
     // Numbers that the group itself stores are above those stored before.
-    let isInGroup = request.number > cached.mark.number
+    let isInGroup = request.number > cached.history.number
     let record =
       isInGroup
       ? stored.last { $0.mark === cached && $0.record.number == request.number }?.record
-      : cached.mark.record(of: request.number)
+      : cached.history.record(of: request.number)
     if record == nil, number - request.number < UInt64(Limits.producerBatchCountMax) {
       let expected = max(number + 1, request.floor)
       return .refused(

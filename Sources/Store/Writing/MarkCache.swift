@@ -69,7 +69,7 @@ struct MarkCache: Sendable {
   /// A batch of a pinned mark's producer was stored.
   mutating func add(_ record: ProducerMark.Record, to cached: CachedMark) {
     precondition(cached.pinCount > 0, "the mark of a request that is being answered is pinned")
-    cached.mark.add(record)
+    cached.history.add(record)
     noteUnstored(cached)
     unstoredBatchCount += 1
     cycle?.laterBatchCount += 1
@@ -87,7 +87,7 @@ struct MarkCache: Sendable {
   /// All of `unstoredMarks` are in the table of a segment now.
   mutating func noteStored(in segment: Int64) {
     for cached in unstored {
-      cached.mark.noteStored(in: segment, through: cached.mark.number)
+      cached.place = ProducerMark.Place(segment: segment, through: cached.history.number)
       cached.isUnstored = false
     }
     unstored = []
@@ -122,8 +122,8 @@ struct MarkCache: Sendable {
     let stored = unstored[..<portion.marks.count]
     unstored.removeFirst(portion.marks.count)
     for (cached, (_, mark)) in zip(stored, portion.marks) {
-      cached.mark.noteStored(in: segment, through: mark.number)
-      cached.isUnstored = cached.mark.number > mark.number
+      cached.place = ProducerMark.Place(segment: segment, through: mark.number)
+      cached.isUnstored = cached.history.number > mark.number
       if cached.isUnstored { unstored.append(cached) }
     }
     cycle?.leftCount -= portion.marks.count
@@ -137,7 +137,8 @@ struct MarkCache: Sendable {
     unstored.removeAll { $0.key.stream == stream }
     cycle = nil
     for cached in [young, old].joined().map(\.value) where cached.key.stream == stream {
-      cached.mark = ProducerMark()
+      cached.history = ProducerMark.History()
+      cached.place = ProducerMark.Place()
       cached.isUnstored = false
     }
   }
@@ -152,7 +153,7 @@ struct MarkCache: Sendable {
   func recent(countMax: Int) -> [MarkKey: ProducerMark] {
     var marks: [MarkKey: ProducerMark] = [:]
     for generation in [young, old] {
-      for (key, cached) in generation where marks.count < countMax && !cached.mark.records.isEmpty {
+      for (key, cached) in generation where marks.count < countMax && !cached.history.records.isEmpty {
         marks[key] = cached.mark
       }
     }
@@ -183,10 +184,12 @@ struct MarkPortion: Sendable {
 /// A producer's mark in memory: one object while it is there, which a request looks up once, when it is queued.
 ///
 /// Invariant behind `@unchecked Sendable`: everything is changed under the lock of the queue that owns the cache.
-/// `mark` is changed only by the thread that holds the writer, which may therefore read it without the lock.
+/// `history` is changed only by the thread that has the writer, which may therefore read it without the lock.
 final class CachedMark: @unchecked Sendable {
   let key: MarkKey
-  fileprivate(set) var mark: ProducerMark
+  fileprivate(set) var history: ProducerMark.History
+  /// The applier changes it, too.
+  fileprivate var place: ProducerMark.Place
   /// Requests in the queue that need it.
   fileprivate(set) var pinCount: Int
   /// Whether it has batches that no segment's table covers.
@@ -194,7 +197,10 @@ final class CachedMark: @unchecked Sendable {
 
   fileprivate init(key: MarkKey, mark: ProducerMark, pinCount: Int) {
     self.key = key
-    self.mark = mark
+    history = mark.history
+    place = mark.place
     self.pinCount = pinCount
   }
+
+  fileprivate var mark: ProducerMark { ProducerMark(history, at: place) }
 }

@@ -14,46 +14,64 @@ struct ProducerMark: Hashable, Sendable {
     var slot: UInt64 { number % UInt64(Limits.producerBatchCountMax) }
   }
 
-  /// The highest number stored, 0 for a producer that has stored nothing here.
-  private(set) var number: UInt64 = 0
-  /// At most `Limits.producerBatchCountMax`, one per slot, in no particular order.
-  private(set) var records: [Record] = []
-  /// The segment whose table holds the records up to `storedThrough`, 0 if none does. When a mark is first written to a
-  /// later segment, all of it is, so that one segment is enough to answer every resend.
-  private(set) var segment: Int64 = 0
-  private(set) var storedThrough: UInt64 = 0
+  /// What was stored of a producer.
+  struct History: Hashable, Sendable {
+    /// The highest number stored, 0 for a producer that has stored nothing here.
+    private(set) var number: UInt64 = 0
+    /// At most `Limits.producerBatchCountMax`, one per slot, in no particular order.
+    private(set) var records: [Record] = []
 
-  init() {}
+    init() {}
+
+    init(_ records: [Record]) {
+      self.records = records
+      number = records.map(\.number).max() ?? 0
+    }
+
+    func record(of number: UInt64) -> Record? { records.first { $0.number == number } }
+
+    mutating func add(_ record: Record) {
+      precondition(record.number > number, "a mark only grows")
+      number = record.number
+      if let index = records.firstIndex(where: { $0.slot == record.slot }) {
+        records[index] = record
+      } else {
+        records.append(record)
+      }
+    }
+  }
+
+  /// What of it a table holds: the records up to `through` are in that of `segment`, which is 0 if none are. When a
+  /// mark is first written to a later segment, all of it is, so that one segment is enough to answer every resend.
+  struct Place: Hashable, Sendable {
+    var segment: Int64 = 0
+    var through: UInt64 = 0
+  }
+
+  private(set) var history: History
+  let place: Place
+
+  var number: UInt64 { history.number }
+  var records: [Record] { history.records }
+
+  init(_ history: History = History(), at place: Place = Place()) {
+    self.history = history
+    self.place = place
+  }
 
   init(_ records: [Record], segment: Int64) {
-    self.records = records
-    self.segment = segment
-    number = records.map(\.number).max() ?? 0
-    storedThrough = number
+    history = History(records)
+    place = Place(segment: segment, through: history.number)
   }
 
   /// What the table of a segment lacks.
   func unstored(in segment: Int64) -> [Record] {
-    segment == self.segment ? records.filter { $0.number > storedThrough } : records
+    segment == place.segment ? records.filter { $0.number > place.through } : records
   }
 
-  /// - Parameter number: what the table holds of it: the highest number then.
-  mutating func noteStored(in segment: Int64, through number: UInt64) {
-    self.segment = segment
-    storedThrough = number
-  }
+  func record(of number: UInt64) -> Record? { history.record(of: number) }
 
-  func record(of number: UInt64) -> Record? { records.first { $0.number == number } }
-
-  mutating func add(_ record: Record) {
-    precondition(record.number > number, "a mark only grows")
-    number = record.number
-    if let index = records.firstIndex(where: { $0.slot == record.slot }) {
-      records[index] = record
-    } else {
-      records.append(record)
-    }
-  }
+  mutating func add(_ record: Record) { history.add(record) }
 }
 
 /// A producer on a stream. By name: a stream has no id before its first batch is stored.
