@@ -356,4 +356,18 @@ import Testing
       return "\(stream) from \(left): \(error)"
     }
   }
+
+  @Test func `what is tried again and again counts once in the size of the segment`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    let test = try Self.stuck(directory, disk)
+    // Each of these has the applier try what waits.
+    for _ in 1...100 { #expect(Self.append(test, "web", batch: 21)?.refusal?.code == .diskFull) }
+    disk.heal()
+    #expect(Self.append(test, "web", batch: 21)?.first == 41)
+    #expect(try test.readAll("web").texts.count == 39)
+    #expect(Self.append(test, "web", batch: 22)?.first == 43)
+    #expect(test.store.statistics.byteCount > 4096)
+    test.close()
+  }
 }
