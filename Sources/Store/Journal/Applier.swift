@@ -65,8 +65,9 @@ final class Applier: Sendable {
   /// Frees what is reserved on a full disk, and says whether that was anything.
   private let makeRoom: @Sendable () -> Bool
 
-  /// What waits is applied when it is so large, or that part of the log, without waiting for more.
-  fileprivate static let applyByteCount = 1 << 20
+  /// What waits is applied when it is so large, or that part of the log, without waiting for more. With more, 64
+  /// connections wait for the processor while it is applied: it is their 99th percentile.
+  fileprivate static let applyByteCount = 256 << 10
   private static let applyDivisor: UInt64 = 4
   /// Long enough that rows have many batches, and that fewer than one append in a hundred meets the applier, which a
   /// single connection would otherwise have as its 99th percentile.
