@@ -242,11 +242,19 @@ import Testing
     #expect(found.values.allSatisfy { Set($0) == Set(Self.texts(1...UInt64($0.count))) })
   }
 
+  private static func numbered(_ numbers: ClosedRange<UInt64>) -> ByteString {
+    var writer = ByteWriter()
+    for number in numbers {
+      Batch.test("hello").appendNumbered(firstSequence: number, received: 1, span: 1, seed: 1, to: &writer)
+    }
+    return writer.finish()
+  }
+
   @Test func `what is no packed row has no content, whatever it says`() {
     let row = SegmentRow(
       stream: 1, numbers: 1...40, entryCount: 40, minTime: 1, maxTime: 1, severities: 1, received: 1, rawLength: 1,
       producers: Sender.encode((1...40).map { Sender(producer: .test(1), number: $0) }),
-      batches: ByteString((1...40).flatMap { _ in Batch.test("hello").bytes.array }))
+      batches: Self.numbered(1...40))
     guard let packed = RowPacking.Packer().pack(row) else {
       Issue.record("it is not packed")
       return
@@ -270,6 +278,17 @@ import Testing
     for row in [packed, row.batches] {
       let salvaged = RowPacking.salvagedContent(producers: ByteString(), batches: row)
       #expect(salvaged.batches == whole.batches)
+    }
+    // Senders that look like lengths of batches.
+    let senders = (1...8).map { Sender(producer: .test(2), number: $0 == 7 ? 16 : $0 + 100) }
+    var eight = row
+    eight.producers = Sender.encode(senders)
+    eight.batches = Self.numbered(1...8)
+    if let packed = RowPacking.Packer().pack(eight) {
+      let salvaged = RowPacking.salvagedContent(producers: ByteString(), batches: packed)
+      #expect(salvaged.producers == eight.producers && salvaged.batches == eight.batches)
+    } else {
+      Issue.record("it is not packed")
     }
     #expect(content(ByteString(bytes + bytes), Int64(row.batches.count)).batches.isEmpty)
     // A frame that says it has 3 GiB.

@@ -35,7 +35,7 @@ extension SegmentWriter {
 
   /// Names the log in front of the segment, nil if there is none, in a transaction of its own.
   func setJournal(_ anchor: JournalAnchor?) throws(SQLiteError) {
-    try database.transact { () throws(SQLiteError) in
+    try change { () throws(SQLiteError) in
       if format < SegmentSchema.removalsFormat { try database.execute(SegmentSchema.removalsUpgrade) }
       if format < SegmentSchema.journalFormat { try database.execute(SegmentSchema.journalUpgrade) }
       try database.execute("DELETE FROM journal")

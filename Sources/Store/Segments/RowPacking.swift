@@ -71,15 +71,16 @@ struct RowPacking {
     return content(bytes, senders: bytes.count - Int(unpackedLength))
   }
 
-  /// The same for a repair, which believes neither the column nor that there is one: senders are as many as batches, or
-  /// there are none.
+  /// The same for a repair, which believes neither the column nor that there is one. The batches begin where one passes
+  /// its check, and there are as many senders as batches, or none. Where that does not hold, batches may be anywhere.
   static func salvagedContent(producers: ByteString, batches: ByteString) -> Content {
     guard let bytes = unpack(batches) else { return Content(producers: producers, batches: batches) }
     for end in stride(from: 0, through: bytes.count, by: Sender.byteCount) {
-      guard let count = Batch.count(in: bytes[end..<bytes.count]), count > 0 else { continue }
+      let rest = bytes[end..<bytes.count]
+      guard WholeBatches.first(in: rest) != nil, let count = Batch.count(in: rest) else { continue }
       if end == 0 || end == count * Sender.byteCount { return content(bytes, senders: end) }
     }
-    return Content()
+    return content(bytes, senders: 0)
   }
 
   private static func content(_ bytes: ByteString, senders end: Int) -> Content {

@@ -115,7 +115,7 @@ final class SegmentWriter: @unchecked Sendable {
   }
 
   /// Changes the segment in one transaction, and looks how large it is then.
-  private func change(isSynced: Bool = true, _ body: () throws(SQLiteError) -> Void) throws(SQLiteError) {
+  func change(isSynced: Bool = true, _ body: () throws(SQLiteError) -> Void) throws(SQLiteError) {
     var count = 0
     try database.transact(isSynced: isSynced) { () throws(SQLiteError) in
       try body()
@@ -176,12 +176,12 @@ final class SegmentWriter: @unchecked Sendable {
 
   /// Brings the table of marks up to date in a transaction of its own.
   func commit(marks: [LocatedMark]) throws(SQLiteError) {
-    try database.transact { () throws(SQLiteError) in try write(marks, through: lastRow) }
+    try change { () throws(SQLiteError) in try write(marks, through: lastRow) }
   }
 
   /// Records that retention removes the segments below this number.
   func commit(trimmedBelow number: Int64) throws(SQLiteError) {
-    try database.transact { () throws(SQLiteError) in
+    try change { () throws(SQLiteError) in
       let update = try database.prepare("UPDATE segment SET trimmed_below = ?1")
       update.bind(1, number)
       try update.run()
