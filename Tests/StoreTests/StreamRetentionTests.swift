@@ -96,6 +96,11 @@ import Testing
     }
     let test = try TestStore(configuration, in: directory)
     try Self.expectKeptLonger(test)
+    // The days without a server are doubted for a day from the first look.
+    #expect(
+      test.sink.monitor.wait(timeout: TestSink.patience) { _ in
+        test.store.statistics.isClockDoubted ? true : nil
+      } == true)
     // When its own time has come, the segments have nothing left.
     clock.advance(Self.hour * 2000)
     #expect(
