@@ -12,7 +12,7 @@ struct RowPacking {
   private static let meanByteCountMax = 512
   /// A row is packed if that saves an eighth at least.
   private static let savingDivisor = 8
-  /// Of one row. Small batches with more would be another row.
+  /// What a packed row holds at most: 1 MiB of batches, and their senders, which are smaller.
   private static let byteCountMax = 2 * RunDraft.byteCountMax
 
   init(of database: borrowing Database) throws(SQLiteError) {
