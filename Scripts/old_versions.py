@@ -13,7 +13,7 @@ sys.path.insert(0, f"{ROOT}/spec/reference")
 READY_SECONDS_MAX = 60
 
 # The last commit before each format of segments was followed by the next one; spec/storage.md, section 3, has the formats.
-FORMATS = {1: "9d33edc8", 2: "e4414ca7", 3: "683798c5", 4: "c94b2279", 5: "f66265e9", 6: "bde31f0b"}
+FORMATS = {1: "9d33edc8", 2: "e4414ca7", 3: "683798c5", 4: "c94b2279", 5: "f66265e9", 6: "bde31f0b", 7: "9c101d51"}
 
 
 class Programs:

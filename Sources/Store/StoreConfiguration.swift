@@ -26,6 +26,8 @@ package struct StoreConfiguration: Sendable {
   /// A stream with less than this in a segment, before compression, gets no dictionary: it would take more than it
   /// saves. 0: streams get one whether it saves anything or not, which is for tests.
   package var dictionaryStreamByteCountMin = 4 << 20
+  /// With so many bytes of small batches a segment gets a dictionary, which its rows are packed with from then on.
+  package var rowSamplesByteCount = 128 << 10
   /// Where sealed segments are copied to; nil for no archive.
   package var archive: String?
   /// A segment of the archive goes once everything in it was received this long ago.

@@ -107,7 +107,7 @@ import Testing
     let configuration = TestStore.configuration(directory)
     // A catalog that does not know the last commit yet, which created the stream `new`.
     let catalog = Catalog()
-    let writer = try SegmentWriter(active, vfs: nil)
+    let writer = try SegmentWriter(active, TestStore.configuration(directory, TestClock()))
     var streams: [StreamInfo] = []
     try writer.forEachStream { stream, _ in streams.append(stream) }
     catalog.publish(streams)

@@ -47,8 +47,9 @@ import Testing
       }
       exact = table
       let runs = try database.prepare("SELECT id, unpacked_length, producers, batches FROM runs ORDER BY id")
+      let unpacker = try RowUnpacker(of: database)
       while try runs.step() {
-        let content = RowPacking.content(runs, 1)
+        let content = try unpacker.content(runs, 1)
         for (sender, batch) in zip(try Sender.decode(content.producers), try Batch.run(content.batches)) {
           let mark = (number: sender.number, first: batch.header.firstSequence)
           rowOf[mark.first] = runs.integer(0)

@@ -136,6 +136,7 @@ import Testing
       configuration.retentionInterval = .milliseconds(1)
       configuration.rewriteDelay = .zero
       configuration.dictionaryStreamByteCountMin = 0
+      configuration.rowSamplesByteCount = 4 << 10
       configuration.upkeepRetryInterval = .milliseconds(5)
       if isTrimmed { configuration.retention.byteCountMax = 600 << 10 }
       if hasRule, let pattern = try? StreamPattern("s1") {

@@ -31,6 +31,7 @@ import Testing
     configuration.tailCacheByteCountMax = 0
     configuration.rewriteDelay = .milliseconds(1)
     configuration.dictionaryStreamByteCountMin = 0
+    configuration.rowSamplesByteCount = 4 << 10
     return configuration
   }
 

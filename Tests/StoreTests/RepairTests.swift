@@ -122,7 +122,7 @@ import Testing
     let newest = "data/segments/0000000003.db"
     let content = directory.contents(newest)
     var pages: Set<Int> = []
-    for scan in PageScan.scans(content) { scan.forEachRow { pages.formUnion($0.pages) } }
+    for scan in PageScan.scans(content) { scan.forEachRow([]) { pages.formUnion($0.pages) } }
     #expect(pages.count == 1)
     // The first row of a page lies at its end.
     directory.write(newest, Array(content.prefix((pages.first ?? 1) * SegmentSchema.pageByteCount - 1)))

@@ -14,6 +14,7 @@ final class BlockIndexing: @unchecked Sendable {
   private let insertPage: Statement
   private let rows: Statement
   private let dictionaries: SegmentDictionaries?
+  private let unpacker: RowUnpacker
   private let compressor = Compressor(level: 1)
   private var builder = BlockIndexBuilder()
   /// The last row that was added.
@@ -33,6 +34,7 @@ final class BlockIndexing: @unchecked Sendable {
     insertPage = try database.prepare(
       "INSERT INTO \(BlockIndexSchema.pages) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")
     dictionaries = try SegmentDictionaries(database)
+    unpacker = RowUnpacker(dictionaries)
     let packing = try RowPacking(of: database)
     rows = try database.prepare(
       """
@@ -81,7 +83,7 @@ final class BlockIndexing: @unchecked Sendable {
       guard try rows.step() else { return .done }
       let (stream, first) = (rows.integer(0), rows.bits(1))
       let dictionary = try dictionaries?.dictionary(of: stream)
-      let batches = RowPacking.batches(rows, 2)
+      let batches = try unpacker.batches(rows, 2)
       if batches.isEmpty { return .impossible("a row cannot be unpacked") }
       do {
         for batch in try Batch.run(batches, dictionary) {

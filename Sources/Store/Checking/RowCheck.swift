@@ -20,13 +20,14 @@ struct RowCheck {
   ) throws(SQLiteError) {
     let incarnations = try IncarnationTable(database)
     let dictionaries = try SegmentDictionaries(database)
+    let unpacker = RowUnpacker(dictionaries)
     var findings: [Finding] = []
     let file = file
     try RowScan(database).run(database) { statement throws(SQLiteError) in
       let id = statement.integer(RowScan.idColumn)
       let row: SegmentRow
-      do throws(SQLiteError) { row = try SegmentRow(statement) } catch {
-        findings.append(Finding(.damage, file, "row \(id) of runs has numbers that cannot be"))
+      do throws(SQLiteError) { row = try SegmentRow(statement, unpacker) } catch {
+        findings.append(Finding(.damage, file, "row \(id) of runs cannot be read: \(error.text)"))
         return
       }
       try check(row, id, dictionaries, incarnations, &marks, &findings, &result)

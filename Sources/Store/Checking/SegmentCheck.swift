@@ -95,6 +95,11 @@ struct SegmentCheck {
         try note(error, &result)
       }
     }
+    // The second one of packed rows comes some time after the first; none depends on it until then.
+    for table in tables where table.damaged.contains(SegmentDictionaries.rowsKey) {
+      result.findings.append(
+        Finding(.damage, file, "the dictionary of its packed rows is damaged in the table \(table.name)"))
+    }
     let streams = tables.reduce(into: Set<Int64>()) { $0.formUnion($1.all) }
     for id in streams.sorted() {
       guard let stream = content.streams[id] else { continue }

@@ -10,14 +10,14 @@ final class StoreDirectory: Sendable {
   let files: any FileSystem
   /// The segments, as readers see them now.
   let segments: SegmentList
-  private let vfs: String?
+  private let configuration: StoreConfiguration
   private let storeFile: Mutex<StoreFile>
 
   init(_ configuration: StoreConfiguration, _ paths: StorePaths, _ storeFile: StoreFile, _ listing: SegmentListing) {
     id = storeFile.id
     self.paths = paths
     files = configuration.fileSystem
-    vfs = configuration.vfs
+    self.configuration = configuration
     segments = SegmentList(listing)
     self.storeFile = Mutex(storeFile)
   }
@@ -44,7 +44,7 @@ final class StoreDirectory: Sendable {
 
   /// Creates the file of the next segment. Until it has its name it is not a segment.
   func prepareSegment(_ number: Int64, _ content: NextSegment.Content) throws(StoreError) -> NextSegment {
-    let next = NextSegment(number: number, path: paths.segmentTemporary(number), vfs: vfs)
+    let next = NextSegment(number: number, path: paths.segmentTemporary(number), vfs: configuration.vfs)
     do throws(FileError) {
       try files.remove(next.path)
       try next.create(files)
@@ -99,7 +99,7 @@ final class StoreDirectory: Sendable {
     }
     let writer: SegmentWriter
     do throws(SQLiteError) {
-      writer = try SegmentWriter(Segment(number: next.number, path: path, state: .active), vfs: vfs)
+      writer = try SegmentWriter(Segment(number: next.number, path: path, state: .active), configuration)
     } catch {
       throw StoreError(error, while: "open")
     }

@@ -77,8 +77,9 @@ struct KnownStreams {
         let rows = try segment.database.prepare(
           "SELECT \(packing.unpackedLength), batches FROM runs WHERE stream = ?1 LIMIT 10")
         rows.bind(1, id)
+        let unpacker = try RowUnpacker(of: segment.database)
         while try rows.step() {
-          let bytes = RowPacking.batches(rows, 0)
+          let bytes = try unpacker.batches(rows, 0)
           for name in stream.names where !WholeBatches(name, stream.incarnations).find(in: bytes).batches.isEmpty {
             streams[id]?.info.name = name
             return

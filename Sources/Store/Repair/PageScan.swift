@@ -59,8 +59,11 @@ struct PageScan {
   }
 
   /// Calls `visit` with the rows of `runs`.
-  func forEachRow(_ visit: (Row) -> Void) {
-    forEachCell { start, page in if let row = row(at: start, page) { visit(row) } }
+  ///
+  /// - Parameter rowDictionaries: what they may have been packed with.
+  func forEachRow(_ rowDictionaries: [BatchDictionary], _ visit: (Row) -> Void) {
+    let unpacker = RowUnpacker(nil)
+    forEachCell { start, page in if let row = row(at: start, page, unpacker, rowDictionaries) { visit(row) } }
   }
 
   /// Calls `visit` with the rows of `streams`: what they say proves itself by batches.
@@ -71,9 +74,12 @@ struct PageScan {
     }
   }
 
-  /// Calls `visit` with the dictionaries that are whole.
-  func forEachDictionary(_ visit: (BatchDictionary) -> Void) {
-    forEachCell { start, page in if let dictionary = dictionary(at: start, page) { visit(dictionary) } }
+  /// Calls `visit` with the dictionaries that are whole, and whether each is the one of packed rows.
+  func forEachDictionary(_ visit: (BatchDictionary, _ isOfRows: Bool) -> Void) {
+    forEachCell { start, page in
+      guard let (dictionary, key) = dictionary(at: start, page) else { return }
+      visit(dictionary, key == SegmentDictionaries.rowsKey)
+    }
   }
 
   /// Calls `visit` with where the cells of tables begin, and their page.
@@ -120,10 +126,14 @@ struct PageScan {
     return value
   }
 
-  private func row(at start: Int, _ page: Int) -> Row? {
+  private func row(
+    at start: Int, _ page: Int, _ unpacker: RowUnpacker, _ rowDictionaries: [BatchDictionary]
+  ) -> Row? {
     guard let cell = cell(at: start, page) else { return nil }
     let (payload, pages) = payload(at: cell.content, cell.length, page)
-    return Self.row(payload, cell.length, pages)
+    guard let row = Self.row(payload, cell.length, pages) else { return nil }
+    let content = unpacker.salvagedContent(producers: row.producers, batches: row.batches, rowDictionaries)
+    return Row(stream: row.stream, producers: content.producers, batches: content.batches, pages: pages)
   }
 
   /// The length of what a cell holds, its row's number, and where the content begins.
@@ -206,6 +216,7 @@ struct PageScan {
     return columns.count == count && columns[0].type == 0 && content == length ? columns : nil
   }
 
+  /// A row as it is stored, packed or not.
   private static func row(_ payload: [UInt8], _ length: Int, _ pages: [Int]) -> Row? {
     let found = columns(payload, length, count: columnCount) ?? columns(payload, length, count: columnCount - 1)
     guard let columns = found, let stream = columns[1].integer(payload), columns[columns.count - 2].isBlob,
@@ -214,10 +225,9 @@ struct PageScan {
     let (producers, batches) = (columns[columns.count - 2].place, columns[columns.count - 1].place)
     // Only what comes last may lack its end.
     guard producers.upperBound <= payload.count, batches.lowerBound < payload.count else { return nil }
-    let content = RowPacking.salvagedContent(
-      producers: ByteString(Array(payload[producers])),
-      batches: ByteString(Array(payload[batches.lowerBound..<min(batches.upperBound, payload.count)])))
-    return Row(stream: stream, producers: content.producers, batches: content.batches, pages: pages)
+    return Row(
+      stream: stream, producers: ByteString(Array(payload[producers])),
+      batches: ByteString(Array(payload[batches.lowerBound..<min(batches.upperBound, payload.count)])), pages: pages)
   }
 
   private func stream(at start: Int, _ page: Int) -> (StreamInfo, SegmentSchema.StreamState)? {
@@ -234,8 +244,10 @@ struct PageScan {
     return (info, state)
   }
 
-  private func dictionary(at start: Int, _ page: Int) -> BatchDictionary? {
-    guard let cell = cell(at: start, page), cell.id > 0, cell.length <= Self.dictionaryRowByteCountMax else {
+  private func dictionary(at start: Int, _ page: Int) -> (BatchDictionary, key: Int64)? {
+    guard let cell = cell(at: start, page), cell.id >= SegmentDictionaries.rowsKey,
+      cell.length <= Self.dictionaryRowByteCountMax
+    else {
       return nil
     }
     let (payload, _) = payload(at: cell.content, cell.length, page)
@@ -244,8 +256,9 @@ struct PageScan {
       let id = columns[1].integer(payload), let length = columns[2].integer(payload)
     else { return nil }
     do throws(WireDecodingError) {
-      return try BatchDictionary(
+      let dictionary = try BatchDictionary(
         UInt64(bitPattern: id), packed: ByteString(Array(payload[columns[3].place])), byteCount: Int(clamping: length))
+      return (dictionary, cell.id)
     } catch { return nil }
   }
 

@@ -25,7 +25,7 @@ final class RepairedSegment: SQLRunner {
   let path: String
   private let database: Database
   private let insertRow: Statement
-  private let packer: RowPacking.Packer?
+  private let packer: RowPacker?
   private let insertMark: Statement
 
   /// - Parameter path: of an empty file.
@@ -68,7 +68,6 @@ final class RepairedSegment: SQLRunner {
   func finish(
     _ streams: [Stream], _ lost: LostRanges, _ dictionaries: [Int64: BatchDictionary]
   ) throws(SQLiteError) {
-    if !dictionaries.isEmpty { try database.execute(SegmentDictionaries.schema) }
     try write(dictionaries, into: SegmentDictionaries.tables[0])
     let insert = try database.prepare("INSERT INTO streams VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
     let insertFormer = try database.prepare(

@@ -15,6 +15,9 @@ final class SegmentSalvage {
   private var finders: [Int64: WholeBatches] = [:]
   /// Those that are whole, by their ids.
   private var dictionaries: [UInt64: BatchDictionary] = [:]
+  /// Those that packed rows may need: one, unless damage makes more of it.
+  private var rowDictionaries: [BatchDictionary] = []
+  private let unpacker = RowUnpacker(nil)
   /// Those that saved batches need, by their streams.
   private(set) var neededDictionaries: [Int64: BatchDictionary] = [:]
 
@@ -40,15 +43,21 @@ final class SegmentSalvage {
     self.bounds = bounds
   }
 
-  /// Takes what batches may need, before them.
-  func add(_ dictionary: BatchDictionary) { dictionaries[dictionary.id] = dictionary }
+  /// Takes what batches or packed rows may need, before them.
+  func add(_ dictionary: BatchDictionary, isOfRows: Bool) {
+    if !isOfRows {
+      dictionaries[dictionary.id] = dictionary
+    } else if !rowDictionaries.contains(dictionary) {
+      rowDictionaries.append(dictionary)
+    }
+  }
 
   /// Takes what SQLite finds, a segment's WAL included.
   func add(_ database: borrowing Database) throws(SQLiteError) {
     try RowScan(database).run(database) { statement throws(SQLiteError) in
-      let content = RowPacking.salvagedContent(
-        producers: statement.bytes(SegmentRow.contentColumn + 1), batches: statement.bytes(SegmentRow.contentColumn + 2)
-      )
+      let content = unpacker.salvagedContent(
+        producers: statement.bytes(SegmentRow.contentColumn + 1),
+        batches: statement.bytes(SegmentRow.contentColumn + 2), rowDictionaries)
       try add(stream: statement.integer(0), content.producers, content.batches)
     } unreadable: { _, _ in
     }
@@ -57,7 +66,7 @@ final class SegmentSalvage {
   /// Takes what lies in the pages of the file, however they hang together.
   func add(_ scan: PageScan) throws(SQLiteError) {
     var problem: SQLiteError?
-    scan.forEachRow { row in
+    scan.forEachRow(rowDictionaries) { row in
       do throws(SQLiteError) { try add(stream: row.stream, row.producers, row.batches) } catch { problem = error }
     }
     if let problem { throw problem }

@@ -95,10 +95,14 @@ extension StoreRepair {
   private func collect(
     _ source: Int64, _ journal: [GroupRows], _ salvage: SegmentSalvage
   ) throws(SQLiteError) {
-    PageScan.forEach(ofSegment: paths.segment(source), files) { scan in scan.forEachDictionary(salvage.add) }
+    PageScan.forEach(ofSegment: paths.segment(source), files) { scan in
+      scan.forEachDictionary { dictionary, isOfRows in salvage.add(dictionary, isOfRows: isOfRows) }
+    }
     do throws(SQLiteError) {
       let segment = try survey.open(source)
-      SegmentDictionaries.whole(in: segment.database).forEach(salvage.add)
+      for found in SegmentDictionaries.whole(in: segment.database) {
+        salvage.add(found.dictionary, isOfRows: found.isOfRows)
+      }
       try salvage.add(segment.database)
       try salvage.addMarks(segment.database)
     } catch {

@@ -48,6 +48,7 @@ private final class KeptEntries {
   private let streams: [Int64: StreamInfo?]
   private let rows: Statement
   private let dictionaries: SegmentDictionaries?
+  private let rowUnpacker: RowUnpacker
   private var batches: ArraySlice<Batch> = []
   private var sequence: UInt64 = 0
   private let unpacker = BatchUnpacker()
@@ -60,6 +61,7 @@ private final class KeptEntries {
     database = try Database(path, mode: .immutable, vfs: vfs)
     proof = isNew ? try Proof(of: database, path) : nil
     dictionaries = try SegmentDictionaries(database)
+    rowUnpacker = RowUnpacker(dictionaries)
     rows = try database.prepare(
       """
       SELECT \(SegmentRow.columns(try RowPacking(of: database))) FROM runs INDEXED BY \(SegmentSchema.finalIndex)
@@ -98,7 +100,7 @@ private final class KeptEntries {
     guard case .some(.some(let info)) = streams[stream] else { return true }
     let numbers = try rows.numbers(first: 1, span: 2)
     if info.removals.kept(of: numbers).isEmpty { return true }
-    let row = try SegmentRow(rows)
+    let row = try SegmentRow(rows, rowUnpacker)
     let dictionary = try dictionaries?.dictionary(of: stream)
     do {
       let batches = try Batch.run(row.batches, dictionary)

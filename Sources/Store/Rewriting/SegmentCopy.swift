@@ -13,7 +13,7 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
   private let catalog: Catalog
   private let rows: Statement
   private let insertRow: Statement
-  private let packer: RowPacking.Packer?
+  private let packer: RowPacker?
   private let incarnations: Statement
   private let evaluator = FilterEvaluator()
   private var compaction: BatchCompaction
@@ -21,8 +21,7 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
   private let rowsFrom: Statement
   /// Of the old file.
   private let dictionaries: SegmentDictionaries?
-  /// Whether the new file has tables of them.
-  private var hasDictionaries = false
+  private let unpacker: RowUnpacker
   /// The stream whose rows are copied, and what its batches may need in the old file.
   private var current: (stream: Int64, dictionary: BatchDictionary?)?
   /// The last row of the old file that was looked at.
@@ -68,6 +67,7 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
     extent = try source.prepare(
       "SELECT min(first_seq), max(first_seq + span - 1), sum(raw_length) FROM runs WHERE stream = ?1")
     dictionaries = try SegmentDictionaries(source)
+    unpacker = RowUnpacker(dictionaries)
     let packing = try RowPacking(of: target)
     packer = packing.packer()
     insertRow = try target.prepare(SegmentRow.insertText(packing))
@@ -137,7 +137,7 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
     let isEnd = try copySomeRows(until: deadline)
     if isEnd {
       // Far from the others: what damages one does not damage both.
-      if hasDictionaries { try target.execute(SegmentDictionaries.copyText) }
+      try target.execute(SegmentDictionaries.copyText)
       try target.execute(
         """
         UPDATE segment SET marks_through = coalesce((SELECT max(id) FROM runs), 0);
@@ -157,7 +157,7 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
         try endStream()
         return true
       }
-      let row = try SegmentRow(rows)
+      let row = try SegmentRow(rows, unpacker)
       place = (row.stream, row.numbers.lowerBound)
       try copy(row)
     } while SystemClock.monotonic() < deadline
@@ -179,8 +179,6 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
     current = (stream.id, try dictionaries?.dictionary(of: stream.id))
     let plan = try plan(for: stream, old: current?.dictionary)
     if let dictionary = plan.dictionary {
-      if !hasDictionaries { try target.execute(SegmentDictionaries.schema) }
-      hasDictionaries = true
       try SegmentDictionaries.insert(dictionary, of: stream.id, into: SegmentDictionaries.tables[0], target)
     }
     compaction.begin(stream, plan)
@@ -226,7 +224,7 @@ final class SegmentCopy: SQLRunner, @unchecked Sendable {
       self.rowsFrom.bind(2, bits: position)
       defer { self.rowsFrom.reset() }
       guard try self.rowsFrom.step() else { return nil }
-      let row = try SegmentRow(self.rowsFrom)
+      let row = try SegmentRow(self.rowsFrom, self.unpacker)
       return (try self.batches(of: row, stream), row.numbers.upperBound + 1)
     }
     .run(isForced: dictionaryStreamByteCountMin == 0)

@@ -37,7 +37,7 @@ struct SegmentRow {
     "\(columnsBefore), \(packing.unpackedLength), producers, batches"
   }
   static let columnCount: Int32 = 12
-  /// The first of those that `RowPacking` takes.
+  /// The first of those that `RowUnpacker` takes.
   static let contentColumn: Int32 = 9
 
   /// What `insert` works with.
@@ -50,7 +50,7 @@ struct SegmentRow {
   }
 
   /// - Parameter statement: at a row of `columns`.
-  init(_ statement: borrowing Statement) throws(SQLiteError) {
+  init(_ statement: borrowing Statement, _ unpacker: RowUnpacker) throws(SQLiteError) {
     stream = statement.integer(0)
     numbers = try statement.numbers(first: 1, span: 2)
     entryCount = statement.integer(3)
@@ -58,7 +58,7 @@ struct SegmentRow {
     severities = statement.integer(6)
     received = statement.integer(7)
     rawLength = statement.integer(8)
-    let content = RowPacking.content(statement, Self.contentColumn)
+    let content = try unpacker.content(statement, Self.contentColumn)
     (producers, batches) = (content.producers, content.batches)
   }
 
@@ -124,7 +124,7 @@ struct SegmentRow {
   /// - Parameters:
   ///   - statement: of `insertText`.
   ///   - packer: nil if the segment's format has no packed rows.
-  func insert(with statement: borrowing Statement, _ packer: RowPacking.Packer?) throws(SQLiteError) {
+  func insert(with statement: borrowing Statement, _ packer: RowPacker?) throws(SQLiteError) {
     statement.bind(1, stream)
     statement.bind(2, bits: numbers.lowerBound)
     statement.bind(3, bits: numbers.upperBound - numbers.lowerBound + 1)

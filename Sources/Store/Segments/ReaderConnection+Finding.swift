@@ -11,7 +11,9 @@ extension ReaderConnection {
       statements.forward.bind(1, stream)
       statements.forward.bind(2, bits: bounds.lowerBound)
       statements.forward.bind(3, bits: bounds.upperBound)
-      guard try found.take(from: statements.forward) else { return try withDictionary(found.runs, of: stream) }
+      guard try found.take(from: statements.forward, unpacker) else {
+        return try withDictionary(found.runs, of: stream)
+      }
     }
     if found.take(unapplied.rows(of: stream, in: bounds)) { found.runs.isEnd = true }
     return try withDictionary(found.runs, of: stream)
@@ -25,7 +27,9 @@ extension ReaderConnection {
     for statements in runStatements.reversed() {
       statements.backward.bind(1, stream)
       statements.backward.bind(2, bits: last)
-      guard try found.take(from: statements.backward) else { return try withDictionary(found.runs, of: stream) }
+      guard try found.take(from: statements.backward, unpacker) else {
+        return try withDictionary(found.runs, of: stream)
+      }
     }
     found.runs.isEnd = true
     return try withDictionary(found.runs, of: stream)
@@ -60,26 +64,27 @@ extension ReaderConnection {
     /// Takes the rows of a statement, which is reset.
     ///
     /// - Returns: whether the rows of another part of the segment are wanted.
-    mutating func take(from statement: borrowing Statement) throws(SQLiteError) -> Bool {
+    mutating func take(
+      from statement: borrowing Statement, _ unpacker: RowUnpacker
+    ) throws(SQLiteError) -> Bool {
       defer { statement.reset() }
       while byteCount < budget.byteCount, runs.runs.isEmpty || SystemClock.monotonic() < deadline {
-        let numbers: ClosedRange<UInt64>
         do throws(SQLiteError) {
           guard try statement.step() else { return true }
-          numbers = try statement.numbers(first: 0, span: 1)
+          let numbers = try statement.numbers(first: 0, span: 1)
+          // The row before a gap does not reach into the bounds. It is not even read, or it would use up the budget
+          // again and again.
+          if numbers.upperBound < bounds.lowerBound {
+            guard isDescending else { continue }
+            runs.isEnd = true
+            return false
+          }
+          guard add(Run(numbers, try unpacker.batches(statement, 2))) else { return false }
         } catch {
           // What was read before the error is good; who asks for what comes next meets the error again.
           if runs.runs.isEmpty { throw error }
           return false
         }
-        // The row before a gap does not reach into the bounds. It is not even read, or it would use up the budget again
-        // and again.
-        if numbers.upperBound < bounds.lowerBound {
-          guard isDescending else { continue }
-          runs.isEnd = true
-          return false
-        }
-        guard add(Run(numbers, RowPacking.batches(statement, 2))) else { return false }
       }
       return false
     }

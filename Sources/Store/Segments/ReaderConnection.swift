@@ -27,8 +27,9 @@ final class ReaderConnection: @unchecked Sendable {
   private let incarnationsStatement: Statement
   /// Nil if the segment has none.
   let blockIndex: BlockIndexStatements?
-  /// Nil if the segment has none.
+  /// Of streams; nil if the segment has none.
   let dictionaries: SegmentDictionaries?
+  let unpacker: RowUnpacker
   /// What a full disk keeps out of the segment: found like rows of its last part, until a snapshot has it.
   var unapplied = UnappliedRows()
 
@@ -62,7 +63,9 @@ final class ReaderConnection: @unchecked Sendable {
     incarnationsStatement = try database.prepare(SegmentSchema.incarnationsText)
     let hasIndex = isImmutable ? try SegmentSchema.has(BlockIndexSchema.groups, database) : false
     blockIndex = hasIndex ? try BlockIndexStatements(database) : nil
-    dictionaries = isImmutable ? try SegmentDictionaries(database, cache) : nil
+    let dictionaries = try SegmentDictionaries(database, cache)
+    self.dictionaries = isImmutable ? dictionaries : nil
+    unpacker = RowUnpacker(dictionaries)
   }
 
   /// The stream's next number when the segment was made; nil if the stream was created after the segment was complete.
@@ -227,12 +230,10 @@ final class ReaderConnection: @unchecked Sendable {
     statement.bind(1, rows.lowerBound)
     statement.bind(2, rows.upperBound)
     while try statement.step() {
+      let numbers: ClosedRange<UInt64>?
+      do throws(SQLiteError) { numbers = try statement.numbers(first: 2, span: 3) } catch { numbers = nil }
       var run: Run?
-      do throws(SQLiteError) {
-        run = Run(try statement.numbers(first: 2, span: 3), RowPacking.batches(statement, 4))
-      } catch {
-        run = nil
-      }
+      if let numbers { run = Run(numbers, try unpacker.batches(statement, 4)) }
       if !visit(statement.integer(0), statement.integer(1), run) { return }
     }
   }

@@ -1,8 +1,9 @@
 internal import LogsDisk
 internal import LogsWire
 
-/// The dictionaries that batches of a compacted segment refer to (`spec/storage.md`, section 3.12): at most one for a
-/// stream, stored twice, since without it nothing of the stream can be read.
+/// The dictionaries of a segment (`spec/storage.md`, section 3.12): in a compacted one at most one for a stream, which
+/// its batches refer to; in others at most one that packed rows refer to. Each is stored twice, since without it
+/// nothing of that can be read.
 final class SegmentDictionaries {
   static let tables = ["dictionaries", "dictionary_copies"]
 
@@ -53,6 +54,9 @@ final class SegmentDictionaries {
     init(_ statement: consuming Statement) { self.statement = statement }
   }
 
+  /// What the one of packed rows has instead of a stream's id.
+  static let rowsKey: Int64 = 0
+
   private static func text(_ table: String) -> String { "SELECT id, length, content FROM \(table) WHERE stream = ?1" }
 
   /// The dictionary of a stream's batches; nil if there is none that is whole.
@@ -60,15 +64,23 @@ final class SegmentDictionaries {
   /// - Throws: if that is not known, because the disk or the file's structure does not give it.
   func dictionary(of stream: Int64) throws(SQLiteError) -> BatchDictionary? {
     if let latest, latest.stream == stream { return latest.dictionary }
+    let found = try find(stream)
+    latest = (stream, found)
+    return found
+  }
+
+  /// The dictionary that packed rows may refer to; nil if there is none that is whole. In a segment that grows there
+  /// may be one later.
+  func ofRows() throws(SQLiteError) -> BatchDictionary? { try find(Self.rowsKey) }
+
+  private func find(_ key: Int64) throws(SQLiteError) -> BatchDictionary? {
     var failure: SQLiteError?
     var isMissing = false
     for lookup in lookups {
       do throws(SQLiteError) {
-        switch try Self.read(stream, lookup.statement, cache) {
-        case .found(let dictionary):
-          latest = (stream, dictionary)
-          return dictionary
-        case .none: isMissing = true
+        switch try Self.read(key, lookup.statement, cache) {
+        case .found(let dictionary): return dictionary
+        case .missing: isMissing = true
         case .damaged: break
         }
       } catch {
@@ -77,22 +89,21 @@ final class SegmentDictionaries {
     }
     // Most streams have none: they must not depend on both tables.
     if let failure, !isMissing { throw failure }
-    latest = (stream, nil)
     return nil
   }
 
   private enum Row {
     case found(BatchDictionary)
     case damaged
-    case none
+    case missing
   }
 
   private static func read(
-    _ stream: Int64, _ statement: borrowing Statement, _ cache: DictionaryCache?
+    _ key: Int64, _ statement: borrowing Statement, _ cache: DictionaryCache?
   ) throws(SQLiteError) -> Row {
     defer { statement.reset() }
-    statement.bind(1, stream)
-    guard try statement.step() else { return .none }
+    statement.bind(1, key)
+    guard try statement.step() else { return .missing }
     if let known = cache?[statement.bits(0)] { return .found(known) }
     guard let dictionary = dictionary(statement) else { return .damaged }
     cache?.add(dictionary)
@@ -114,15 +125,15 @@ final class SegmentDictionaries {
     return (all, damaged)
   }
 
-  /// Those that are whole, of whatever can be read.
-  static func whole(in database: borrowing Database) -> [BatchDictionary] {
-    var found: [BatchDictionary] = []
+  /// Those that are whole, of whatever can be read, and whether each is the one of packed rows.
+  static func whole(in database: borrowing Database) -> [(dictionary: BatchDictionary, isOfRows: Bool)] {
+    var found: [(dictionary: BatchDictionary, isOfRows: Bool)] = []
     for table in tables {
       do {
         guard try SegmentSchema.has(table, database) else { continue }
-        let statement = try database.prepare("SELECT id, length, content FROM \(table)")
+        let statement = try database.prepare("SELECT id, length, content, stream FROM \(table)")
         while try statement.step() {
-          if let dictionary = dictionary(statement) { found.append(dictionary) }
+          if let dictionary = dictionary(statement) { found.append((dictionary, statement.integer(3) == rowsKey)) }
         }
       } catch {
         // The other table may be whole.
@@ -140,7 +151,36 @@ final class SegmentDictionaries {
     } catch { return nil }
   }
 
+  /// What a segment that grows has of a dictionary for packed rows.
+  enum RowDictionary {
+    /// There is no table for it, or what is there cannot be used.
+    case impossible
+    case none
+    case single(BatchDictionary)
+    case copied(BatchDictionary)
+  }
+
+  static func rowDictionary(in database: borrowing Database) throws(SQLiteError) -> RowDictionary {
+    guard let dictionaries = try SegmentDictionaries(database) else { return .impossible }
+    let found: [Row]
+    do throws(SQLiteError) {
+      found = try dictionaries.lookups.map { lookup throws(SQLiteError) in try read(rowsKey, lookup.statement, nil) }
+    } catch {
+      // Not for this: rows can do without.
+      guard error.isLoss else { throw error }
+      return .impossible
+    }
+    switch (found.first, found.last) {
+    case (.missing, .missing): return .none
+    case (.found(let dictionary), .missing): return .single(dictionary)
+    case (.found(let dictionary), _), (_, .found(let dictionary)): return .copied(dictionary)
+    default: return .impossible
+    }
+  }
+
   /// Writes one into a table.
+  ///
+  /// - Parameter stream: a stream's id, or `rowsKey`.
   static func insert(
     _ dictionary: BatchDictionary, of stream: Int64, into table: String, _ database: borrowing Database
   ) throws(SQLiteError) {

@@ -5,8 +5,8 @@ enum SegmentSchema {
   /// Format 1 has no `run_index`; a segment of that format stays in use as it is. Formats 1 and 2 have no `removals`
   /// and no `next_stream`, formats 1 to 3 no `journal`; the upgrades add them when they are needed. Formats 1 to 4 have
   /// no `compacted`, and their batches no times received of their own. Formats 1 to 5 have no dictionaries, and formats
-  /// 1 to 6 no packed rows.
-  static let format: Int64 = 7
+  /// 1 to 6 no packed rows, and formats 1 to 7 no dictionary of theirs.
+  static let format: Int64 = 8
   static let removalsFormat: Int64 = 3
   static let journalFormat: Int64 = 4
   static let compactedFormat: Int64 = 5
@@ -76,6 +76,7 @@ enum SegmentSchema {
     ) WITHOUT ROWID;
     \(removals);
     \(journal);
+    \(SegmentDictionaries.schema)
     """
 
   private static let removals = """

@@ -90,8 +90,9 @@ extension SegmentWriter {
     let packing = try RowPacking(of: database.connection)
     let statement = try database.prepare(
       "SELECT \(RunSummary.columns(packing)), \(packing.unpackedLength), batches FROM runs ORDER BY id DESC")
+    let unpacker = try RowUnpacker(of: database.connection)
     while try statement.step() {
-      guard try visit(try Self.summary(statement), RowPacking.batches(statement, 7)) else { return }
+      guard try visit(try Self.summary(statement), try unpacker.batches(statement, 7)) else { return }
     }
   }
 
@@ -124,8 +125,9 @@ extension SegmentWriter {
       SELECT stream, \(try RowPacking(of: database.connection).unpackedLength), producers, batches FROM runs
       WHERE id > (SELECT marks_through FROM segment) ORDER BY id
       """)
+    let unpacker = try RowUnpacker(of: database.connection)
     while try statement.step() {
-      let content = RowPacking.content(statement, 1)
+      let content = try unpacker.content(statement, 1)
       visit(statement.integer(0), content.producers, content.batches)
     }
   }

@@ -14,7 +14,7 @@ final class SegmentWriter: @unchecked Sendable {
   private let insertRun: Statement
   private let insertMark: Statement
   private let updateMarksThrough: Statement
-  private let packer: RowPacking.Packer?
+  private let packer: RowPacker?
 
   /// The busy timeout is for other programs that write to the segment, which none should.
   private static let configuration = WALDatabase.Configuration(
@@ -52,9 +52,12 @@ final class SegmentWriter: @unchecked Sendable {
   /// Opens a segment in WAL mode, which recovers what a crash has left in its WAL. No other file is written to.
   ///
   /// - Parameter store: the store that the segment must belong to, unless the caller checks that itself.
-  init(_ segment: Segment, of store: InstanceID? = nil, vfs: String?) throws(SQLiteError) {
+  init(
+    _ segment: Segment, of store: InstanceID? = nil, _ configuration: StoreConfiguration
+  ) throws(SQLiteError) {
     self.segment = segment
-    database = try WALDatabase(segment.path, Self.configuration, vfs: vfs) { database throws(SQLiteError) in
+    database = try WALDatabase(segment.path, Self.configuration, vfs: configuration.vfs) {
+      database throws(SQLiteError) in
       guard let store else { return }
       let identity = try Self.identity(database)
       if identity.number != segment.number || identity.store != store.bytes {
@@ -63,7 +66,11 @@ final class SegmentWriter: @unchecked Sendable {
     }
     insertStream = try database.prepare(Self.insertStreamText)
     let packing = try RowPacking(of: database.connection)
-    packer = packing.packer()
+    let pageCount = try database.integer("PRAGMA page_count")
+    packer =
+      packing.isKnown
+      ? try RowPacker(
+        of: database.connection, pageCount: Int(pageCount), samplesByteCount: configuration.rowSamplesByteCount) : nil
     insertRun = try database.prepare(SegmentRow.insertText(packing))
     insertMark = try database.prepare(Self.insertMarkText)
     updateMarksThrough = try database.prepare("UPDATE segment SET marks_through = ?1")
@@ -114,13 +121,15 @@ final class SegmentWriter: @unchecked Sendable {
     addRows(of: draft)
   }
 
-  /// Changes the segment in one transaction, and looks how large it is then.
+  /// Changes the segment in one transaction, along with what its packer adds, and looks how large it is then.
   func change(isSynced: Bool = true, _ body: () throws(SQLiteError) -> Void) throws(SQLiteError) {
-    var count = 0
+    var count = pageCount.load(ordering: .relaxed)
     try database.transact(isSynced: isSynced) { () throws(SQLiteError) in
+      try packer?.begin(database.connection, pageCount: count)
       try body()
       count = try currentPageCount()
     }
+    packer?.noteCommitted()
     pageCount.store(count, ordering: .relaxed)
   }
 

@@ -184,7 +184,7 @@ struct Recovery {
   private func isEmpty(_ number: Int64) throws(StoreError) -> Bool {
     do throws(SQLiteError) {
       return try SegmentWriter(
-        Segment(number: number, path: paths.segment(number), state: .active), vfs: configuration.vfs
+        Segment(number: number, path: paths.segment(number), state: .active), configuration
       )
       .isEmpty
     } catch {
@@ -203,7 +203,7 @@ struct Recovery {
     let writer: SegmentWriter
     let identity: SegmentWriter.Identity
     do throws(SQLiteError) {
-      writer = try SegmentWriter(segment, vfs: configuration.vfs)
+      writer = try SegmentWriter(segment, configuration)
       identity = try writer.identity()
     } catch {
       throw StoreError(error, while: "open")
@@ -268,7 +268,7 @@ struct Recovery {
       if names.contains("\(name)-wal") || names.contains("\(name)-journal") {
         segment.state = .closing
         do throws(SQLiteError) {
-          closing.append(try SegmentWriter(segment, of: store, vfs: configuration.vfs))
+          closing.append(try SegmentWriter(segment, of: store, configuration))
         } catch {
           guard error.isLoss else { throw StoreError(error, while: "open") }
           // If the disk failed to read, readers may succeed; the next start seals it.

@@ -104,11 +104,14 @@ internal import CZstd
   deinit { unsafe ZSTD_freeDCtx(context) }
 
   /// The content of a zstd frame, which must have exactly `count` bytes; nil if it has not, or is not one frame.
-  package func content(of frame: ByteString, count: Int) -> ByteString? {
+  ///
+  /// - Parameter dictionary: what the frame may refer to.
+  package func content(of frame: ByteString, count: Int, dictionary: BatchDictionary? = nil) -> ByteString? {
     guard unsafe frame.withUnsafeBytes({ unsafe Self.isOneFrame($0) }) else { return nil }
     var writer = ByteWriter(capacity: count)
     let isSound = unsafe writer.append(upTo: count) { room in
       unsafe frame.withUnsafeBytes { source in
+        if let dictionary { return unsafe dictionary.decompress(source, into: room, context) }
         let size = unsafe ZSTD_decompressDCtx(context, room.baseAddress, room.count, source.baseAddress, source.count)
         return ZSTD_isError(size) == 0 ? size : nil
       }

@@ -46,14 +46,26 @@ struct PossibleLoss {
       }
       // There are two of each: one is enough.
       var dictionaries: Set<UInt64> = [0]
-      PageScan.scans(unchanged)[0].forEachDictionary { dictionaries.insert($0.id) }
-      scan.forEachRow { row in
+      var rowDictionaries: [BatchDictionary] = []
+      PageScan.scans(unchanged)[0].forEachDictionary { dictionary, isOfRows in
+        if isOfRows { rowDictionaries.append(dictionary) } else { dictionaries.insert(dictionary.id) }
+      }
+      var unpackable: [Int64: Set<UInt64>] = [:]
+      scan.forEachRow(rowDictionaries) { row in
+        for batch in (try? Batch.run(row.batches)) ?? [] {
+          unpackable[row.stream, default: []].formUnion(batch.header.firstSequence...batch.header.lastSequence)
+        }
+      }
+      scan.forEachRow(scan.rowDictionaries) { row in
         guard let stream = names[row.stream] else { return }
         let isRowChanged = row.pages.contains(where: isChanged)
         for batch in (try? Batch.run(row.batches)) ?? [] {
           let numbers = Set(batch.header.firstSequence...batch.header.lastSequence)
           scanned[stream, default: []].formUnion(numbers)
-          guard isRowChanged || !dictionaries.contains(batch.header.dictionary), !isMoved else { continue }
+          let isUnpackable = unpackable[row.stream]?.isSuperset(of: numbers) == true
+          guard isRowChanged || !isUnpackable || !dictionaries.contains(batch.header.dictionary), !isMoved else {
+            continue
+          }
           lost[stream, default: []].formUnion(numbers)
         }
       }
@@ -88,7 +100,8 @@ struct PossibleLoss {
 
   private func numbers(in file: [UInt8]) -> Numbers {
     var found: Numbers = [:]
-    PageScan.scans(file)[0].forEachRow { row in
+    let scan = PageScan.scans(file)[0]
+    scan.forEachRow(scan.rowDictionaries) { row in
       guard let stream = names[row.stream] else { return }
       for batch in (try? Batch.run(row.batches)) ?? [] {
         found[stream, default: []].formUnion(batch.header.firstSequence...batch.header.lastSequence)
@@ -136,5 +149,14 @@ struct PossibleLoss {
       }
       return end
     }
+  }
+}
+
+extension PageScan {
+  /// What packed rows in these pages may need.
+  var rowDictionaries: [BatchDictionary] {
+    var found: [BatchDictionary] = []
+    forEachDictionary { dictionary, isOfRows in if isOfRows { found.append(dictionary) } }
+    return found
   }
 }
