@@ -27,7 +27,7 @@ import Testing
     }
   }
 
-  private static let count: UInt64 = 300
+  private static let count: UInt64 = 450
 
   /// A store whose first segment has packed rows with a dictionary.
   private static func make(_ directory: TestDirectory, _ clock: TestClock) throws -> TestStore {
@@ -119,10 +119,10 @@ import Testing
         try #require(number < 1000)
         Self.append(number...number, test)
       }
-      #expect(try database.integer("SELECT count(*) FROM dictionary_copies") == 0)
+      #expect(try !SegmentSchema.has("dictionary_copies", database))
     }
     let test = try TestStore(Self.configuration(directory, clock), in: directory, commitsHere: true)
-    while try database.integer("SELECT count(*) FROM dictionary_copies") == 0 {
+    while try !SegmentSchema.has("dictionary_copies", database) {
       #expect(try database.integer("SELECT count(*) FROM runs WHERE unpacked_length > 0") == 0)
       number += 1
       try #require(number < 2000)
@@ -156,6 +156,65 @@ import Testing
     #expect(try CheckTests.damage(directory.data) == [])
     let test = try TestStore(Self.configuration(directory, clock), in: directory)
     try Self.verify(test)
+  }
+
+  @Test func `no two neighbouring pages hold both`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let made = try Self.make(directory, clock)
+    made.roll(clock)
+    made.close()
+    let file = "data/segments/0000000001.db"
+    let content = directory.contents(file)
+    let pageByteCount = SegmentSchema.pageByteCount
+    for page in 1..<content.count / pageByteCount - 1 {
+      var damaged = content
+      for index in page * pageByteCount..<(page + 2) * pageByteCount { damaged[index] = 0 }
+      #expect(PageScan.scans(damaged)[0].rowDictionaries.count >= 1, "pages \(page + 1) and \(page + 2)")
+    }
+  }
+
+  @Test func `where neither table can be read, rows that were packed without it are read`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let packed = (1...Self.count).map { "a longer text, " + String(repeating: Self.text($0), count: 4) }
+    do {
+      let test = try TestStore(Self.configuration(directory, clock), in: directory, commitsHere: true)
+      Self.append(1...Self.count, test)
+      // Large enough not to need it.
+      let requests = (1...Self.count).map { number in
+        test.enqueue("large", .batch(.test([packed[Int(number) - 1]])), producer: 9, number: number)
+      }
+      test.store.commitQueued()
+      for request in requests { #expect(test.sink.outcome(request)?.first != nil) }
+      test.roll(clock)
+      test.close()
+    }
+    let file = "data/segments/0000000001.db"
+    var content = directory.contents(file)
+    let database = try Self.database(directory)
+    let large = "SELECT id FROM streams WHERE name = 'large'"
+    #expect(try database.integer("SELECT count(*) FROM runs WHERE stream = (\(large)) AND unpacked_length > 0") > 0)
+    for table in SegmentDictionaries.tables {
+      let page = Int(try database.integer("SELECT rootpage FROM sqlite_schema WHERE name = '\(table)'"))
+      for index in (page - 1) * SegmentSchema.pageByteCount..<page * SegmentSchema.pageByteCount {
+        content[index] = 0xff
+      }
+    }
+    directory.write(file, content)
+    let test = try TestStore(Self.configuration(directory, clock), in: directory)
+    #expect(try test.readAll("large").texts == packed)
+  }
+
+  @Test func `a copy that is gone is missed while rows need it`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    try Self.make(directory, clock).close()
+    try PartialDamageTests.change(directory, "DELETE FROM dictionary_copies")
+    #expect(
+      try CheckTests.damage(directory.data).map(\.text) == [
+        "the dictionary of its packed rows is missing in the table dictionary_copies"
+      ])
   }
 
   @Test func `without both, the rows that were packed with it are lost, and no others`() throws {
@@ -220,21 +279,27 @@ import Testing
     let path = "\(directory.data)/segments/0000000001.db"
     do {
       let test = try TestStore(Self.configuration(directory, clock), in: directory, commitsHere: true)
-      Self.append(1...Self.count / 4, test)
+      Self.append(1...75, test)
     }
     let database = try Database(path, mode: .readWrite, vfs: nil)
     let row = SegmentRow(
       stream: 1, numbers: 1...8, entryCount: 8, minTime: 1, maxTime: 1, severities: 1, received: 1, rawLength: 1,
       producers: ByteString(), batches: RowPackingTests.numbered(1...80))
     let packer = try RowPacker(of: database, pageCount: 10, samplesByteCount: 4 << 10)
-    while packer.pack(row) != nil {
-      // A plain frame takes its part of the samples.
+    /// - Returns: whether there was a dictionary before it ended.
+    func transact(_ end: String) throws -> Bool {
       try database.execute("BEGIN")
       try packer.begin(database, pageCount: 10)
-      let count = try database.integer("SELECT count(*) FROM dictionaries")
-      try database.execute("ROLLBACK")
-      if count > 0 { break }
+      #expect(packer.pack(row) != nil)
+      let hasDictionary = try database.integer("SELECT count(*) FROM dictionaries") > 0
+      try database.execute(end)
+      if end == "COMMIT" { packer.noteCommitted() }
+      return hasDictionary
     }
+    // What was not stored is not in a dictionary either.
+    for _ in 0..<20 { #expect(try !transact("ROLLBACK")) }
+    for _ in 0..<4 { #expect(try !transact("COMMIT")) }
+    #expect(try transact("ROLLBACK"))
     #expect(try database.integer("SELECT count(*) FROM dictionaries") == 0)
     // The next one makes it again.
     try database.execute("BEGIN")
@@ -243,7 +308,7 @@ import Testing
     packer.noteCommitted()
     #expect(try database.integer("SELECT count(*) FROM dictionaries") == 1)
     try database.execute("BEGIN")
-    try packer.begin(database, pageCount: 10)
+    try packer.begin(database, pageCount: 20)
     try database.execute("COMMIT")
     packer.noteCommitted()
     #expect(try database.integer("SELECT count(*) FROM dictionary_copies") == 1)

@@ -80,14 +80,7 @@ internal import LogsWire
   /// Prepares a statement on tables of a known layout: one that SQLite does not understand means that the file is
   /// damaged.
   package func prepare(_ sql: String) throws(SQLiteError) -> Statement {
-    var statement = unsafe OpaquePointer?.none
-    do throws(SQLiteError) {
-      try check(unsafe sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil))
-    } catch {
-      throw error.primaryCode == SQLITE_ERROR ? SQLiteError(damage: error.text, path: path) : error
-    }
-    guard let statement = unsafe statement else { preconditionFailure("SQL text holds a statement: \(sql)") }
-    return unsafe Statement(adopting: statement, path: path)
+    try unsafe Statement(sql, on: handle, path: path)
   }
 
   /// The first column of the first row as text, nil without a row.

@@ -6,9 +6,25 @@ package import LogsWire
   private let handle: OpaquePointer
   private let path: String
 
-  package init(adopting handle: OpaquePointer, path: String) {
-    unsafe self.handle = handle
+  /// See `Database.prepare`.
+  init(_ sql: String, on database: OpaquePointer, path: String) throws(SQLiteError) {
+    var prepared = unsafe OpaquePointer?.none
+    let code = unsafe sqlite3_prepare_v3(database, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &prepared, nil)
+    guard code == SQLITE_OK else {
+      let error = unsafe SQLiteError(
+        code: code, text: String(cString: sqlite3_errmsg(database)), path: path,
+        systemError: sqlite3_system_errno(database))
+      throw error.primaryCode == SQLITE_ERROR ? SQLiteError(damage: error.text, path: path) : error
+    }
+    guard let prepared = unsafe prepared else { preconditionFailure("SQL text holds a statement: \(sql)") }
+    unsafe handle = prepared
     self.path = path
+  }
+
+  /// Prepares a statement on the same database.
+  package func prepareAnother(_ sql: String) throws(SQLiteError) -> Statement {
+    guard let database = unsafe sqlite3_db_handle(handle) else { preconditionFailure("a statement has a database") }
+    return try unsafe Statement(sql, on: database, path: path)
   }
 
   deinit { unsafe sqlite3_finalize(handle) }

@@ -7,6 +7,8 @@ struct RowCheck {
   private let lost: LostRanges
   private let file: String
   private var signers: [Int64: BatchSigner] = [:]
+  /// Whether rows need the segment's dictionary.
+  private(set) var needsDictionary = false
   private var ranges: [Int64: [(numbers: ClosedRange<UInt64>, entryCount: UInt64)]] = [:]
 
   init(_ segment: SegmentCheck, _ lost: LostRanges) {
@@ -36,6 +38,7 @@ struct RowCheck {
         Finding(
           .damage, file, "rows \(ids.lowerBound) to \(ids.upperBound) of runs cannot be read: \(error.text)"))
     }
+    needsDictionary = unpacker.hasUsedDictionary
     checkNumbers(result.beginnings, &findings)
     for (stream, ranges) in ranges { result.ends[stream] = ranges.map(\.numbers.upperBound).max() }
     result.findings += findings

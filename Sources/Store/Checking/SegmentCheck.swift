@@ -59,6 +59,7 @@ struct SegmentCheck {
     do throws(SQLiteError) {
       var rows = RowCheck(self, try LostRanges.read(database))
       try rows.run(database, &marks, &result)
+      if rows.needsDictionary { try checkRowDictionary(database, &result) }
     } catch {
       try note(error, &result)
     }
@@ -95,7 +96,7 @@ struct SegmentCheck {
         try note(error, &result)
       }
     }
-    // The second one of packed rows comes some time after the first; none depends on it until then.
+    // That of packed rows may be there once: none needs it until then.
     for table in tables where table.damaged.contains(SegmentDictionaries.rowsKey) {
       result.findings.append(
         Finding(.damage, file, "the dictionary of its packed rows is damaged in the table \(table.name)"))
@@ -110,6 +111,15 @@ struct SegmentCheck {
             .damage, file, stream: stream.name,
             "the dictionary of '\(stream.name)' is \(state) in the table \(table.name)"))
       }
+    }
+  }
+
+  /// So is the one that rows need.
+  private func checkRowDictionary(_ database: borrowing Database, _ result: inout Result) throws(SQLiteError) {
+    for table in SegmentDictionaries.tables
+    where try !SegmentDictionaries.streams(in: table, database).all.contains(SegmentDictionaries.rowsKey) {
+      result.findings.append(
+        Finding(.damage, file, "the dictionary of its packed rows is missing in the table \(table)"))
     }
   }
 

@@ -100,6 +100,7 @@ final class RepairedSegment: SQLRunner {
     let indexing = try BlockIndexing(self)
     while case .unfinished = try indexing.work(for: .seconds(1)) {}
     // Far from the others.
+    try database.execute(SegmentDictionaries.schema(of: SegmentDictionaries.tables[1]))
     try write(dictionaries, into: SegmentDictionaries.tables[1])
   }
 

@@ -18,13 +18,14 @@ final class RowPacker {
   private static let sampleByteCountMax = 1 << 10
   private static let sampleCountMin = 64
   private static let dictionaryByteCountMax = 16 << 10
+  private static let dictionaryPageCountMax = dictionaryByteCountMax / SegmentSchema.pageByteCount + 1
 
   private enum Stage {
     /// There is no dictionary and will be none.
     case plain
     /// One is made when there is enough to make it of.
     case sampling
-    /// One is in the segment once, with so many pages before it.
+    /// One is in the segment once, within its first so many pages.
     case single(BatchDictionary, pageCount: Int)
     /// It is there twice, so that rows may depend on it.
     case packing(Dictionary)
@@ -37,8 +38,9 @@ final class RowPacker {
   }
 
   private var stage: Stage
-  /// What a dictionary will be made of, while there is none.
+  /// What a dictionary will be made of, while there is none, and what the transaction adds to it.
   private var samples = ByteWriter(capacity: 0)
+  private var newSamples = ByteWriter(capacity: 0)
   private let samplesByteCount: Int
   /// How many pages lie between a dictionary and its copy, or more: what damages one does not damage both.
   private let copyDistancePageCount: Int
@@ -68,15 +70,16 @@ final class RowPacker {
     }
   }
 
-  /// Begins a transaction that may add rows.
+  /// Begins a transaction that adds rows.
   ///
   /// - Parameter pageCount: how many the segment has.
   func begin(_ database: borrowing Database, pageCount: Int) throws(SQLiteError) {
     nextStage = nil
+    newSamples.removeAll()
     switch stage {
     case .plain, .packing: break
     case .sampling:
-      guard samples.count >= samplesByteCount else { return }
+      guard samples.count >= max(samplesByteCount, Self.sampleCountMin) else { return }
       let trained = BatchDictionary.train(
         ByteString(copying: samples.span),
         sampleByteCount: min(Self.sampleByteCountMax, samples.count / Self.sampleCountMin),
@@ -87,21 +90,25 @@ final class RowPacker {
       }
       try SegmentDictionaries.insert(
         trained, of: SegmentDictionaries.rowsKey, into: SegmentDictionaries.tables[0], database)
-      nextStage = .single(trained, pageCount: pageCount)
+      nextStage = .single(trained, pageCount: pageCount + Self.dictionaryPageCountMax)
     case .single(let dictionary, let first):
       guard pageCount >= first + copyDistancePageCount else { return }
-      try SegmentDictionaries.insert(
-        dictionary, of: SegmentDictionaries.rowsKey, into: SegmentDictionaries.tables[1], database)
+      let table = SegmentDictionaries.tables[1]
+      try database.execute(SegmentDictionaries.schema(of: table))
+      try SegmentDictionaries.insert(dictionary, of: SegmentDictionaries.rowsKey, into: table, database)
       nextStage = .packing(Dictionary(dictionary))
     }
   }
 
   /// The transaction is committed.
   func noteCommitted() {
+    samples.append(newSamples)
+    newSamples.removeAll()
     guard let nextStage else { return }
     stage = nextStage
     self.nextStage = nil
     samples = ByteWriter(capacity: 0)
+    newSamples = ByteWriter(capacity: 0)
   }
 
   /// The row's senders and batches as one frame, if that is worth it.
@@ -131,7 +138,7 @@ final class RowPacker {
 
   /// Takes the beginning of the row's batches.
   private func sample(_ row: SegmentRow) {
-    guard case .sampling = stage, samples.count < samplesByteCount else { return }
-    samples.append(row.batches[0..<min(row.batches.count, Self.sampleByteCountMax)])
+    guard case .sampling = stage, samples.count + newSamples.count < samplesByteCount else { return }
+    newSamples.append(row.batches[0..<min(row.batches.count, Self.sampleByteCountMax)])
   }
 }

@@ -12,7 +12,7 @@ final class RowUnpacker {
   }
 
   private let dictionaries: SegmentDictionaries?
-  /// What rows were packed with. A segment gets one at most, and keeps it.
+  /// What rows were packed with, once one was met that needs it. A segment gets one at most, and keeps it.
   private var dictionary: BatchDictionary?
   private var decompressor: Decompressor?
 
@@ -43,12 +43,22 @@ final class RowUnpacker {
     producers: ByteString, batches: ByteString, unpackedLength: Int64
   ) throws(SQLiteError) -> Content {
     if unpackedLength == 0 { return Content(producers: producers, batches: batches) }
-    if dictionary == nil { dictionary = try dictionaries?.ofRows() }
-    guard let bytes = unpack(batches, dictionary), unpackedLength > 0, unpackedLength <= bytes.count else {
-      return Content()
-    }
+    guard let bytes = try unpack(batches), unpackedLength > 0, unpackedLength <= bytes.count else { return Content() }
     return Self.content(bytes, senders: bytes.count - Int(unpackedLength))
   }
+
+  /// The dictionary is looked for once a frame needs it: rows that do without must not depend on it. Its check tells a
+  /// frame that lacks it.
+  private func unpack(_ frame: ByteString) throws(SQLiteError) -> ByteString? {
+    if let bytes = unpack(frame, dictionary) { return bytes }
+    if dictionary != nil { return unpack(frame, nil) }
+    guard let found = try dictionaries?.ofRows(), let bytes = unpack(frame, found) else { return nil }
+    dictionary = found
+    return bytes
+  }
+
+  /// Whether a row could only be unpacked with the segment's dictionary.
+  var hasUsedDictionary: Bool { dictionary != nil }
 
   /// The same for a repair, which believes neither the column nor that there is one. The batches begin where one passes
   /// its check, and there are as many senders as batches, or none. Where that does not hold, batches may be anywhere.
@@ -70,7 +80,6 @@ final class RowUnpacker {
     Content(producers: bytes[0..<end], batches: bytes[end..<bytes.count])
   }
 
-  /// A frame that was made without the dictionary does not refer to it; its check tells one that lacks it.
   private func unpack(_ frame: ByteString, _ dictionary: BatchDictionary?) -> ByteString? {
     guard let byteCount = Decompressor.contentByteCount(of: frame), byteCount <= RowPacking.byteCountMax else {
       return nil

@@ -7,21 +7,24 @@ internal import LogsWire
 final class SegmentDictionaries {
   static let tables = ["dictionaries", "dictionary_copies"]
 
-  static let schema = tables.map { table in
+  /// Creates one of the tables. The second one is created when there is something to put into it: a table begins where
+  /// the file ended then, and what damages one is not to damage both.
+  static func schema(of table: String) -> String {
     """
-    CREATE TABLE \(table)(
+    CREATE TABLE IF NOT EXISTS \(table)(
       stream INTEGER PRIMARY KEY,
       id INTEGER NOT NULL,
       length INTEGER NOT NULL,
       content BLOB NOT NULL
     );
     """
-  }.joined(separator: "\n")
+  }
 
-  /// A statement for each table.
-  private let lookups: [Lookup]
-  /// Fills the second table.
-  static let copyText = "INSERT INTO \(tables[1]) SELECT * FROM \(tables[0])"
+  /// Creates and fills the second table.
+  static let copyText = "\(schema(of: tables[1])) INSERT INTO \(tables[1]) SELECT * FROM \(tables[0])"
+
+  /// One for each table that there is.
+  private var lookups: [Lookup]
   private let cache: DictionaryCache?
   private var latest: (stream: Int64, dictionary: BatchDictionary?)?
 
@@ -29,7 +32,7 @@ final class SegmentDictionaries {
   convenience init?(_ database: borrowing Database, _ cache: DictionaryCache? = nil) throws(SQLiteError) {
     var lookups: [Lookup] = []
     for table in Self.tables where try SegmentSchema.has(table, database) {
-      lookups.append(Lookup(try database.prepare(Self.text(table))))
+      lookups.append(Lookup(table, try database.prepare(Self.text(table))))
     }
     self.init(lookups, cache)
   }
@@ -38,7 +41,7 @@ final class SegmentDictionaries {
   convenience init?(_ database: any SQLRunner) throws(SQLiteError) {
     var lookups: [Lookup] = []
     for table in Self.tables where try SegmentSchema.has(table, database) {
-      lookups.append(Lookup(try database.prepare(Self.text(table))))
+      lookups.append(Lookup(table, try database.prepare(Self.text(table))))
     }
     self.init(lookups, nil)
   }
@@ -50,8 +53,12 @@ final class SegmentDictionaries {
   }
 
   private final class Lookup {
+    let table: String
     let statement: Statement
-    init(_ statement: consuming Statement) { self.statement = statement }
+    init(_ table: String, _ statement: consuming Statement) {
+      self.table = table
+      self.statement = statement
+    }
   }
 
   /// What the one of packed rows has instead of a stream's id.
@@ -61,7 +68,7 @@ final class SegmentDictionaries {
 
   /// The dictionary of a stream's batches; nil if there is none that is whole.
   ///
-  /// - Throws: if that is not known, because the disk or the file's structure does not give it.
+  /// - Throws: if that is not known, because the disk cannot read it.
   func dictionary(of stream: Int64) throws(SQLiteError) -> BatchDictionary? {
     if let latest, latest.stream == stream { return latest.dictionary }
     let found = try find(stream)
@@ -71,7 +78,21 @@ final class SegmentDictionaries {
 
   /// The dictionary that packed rows may refer to; nil if there is none that is whole. In a segment that grows there
   /// may be one later.
-  func ofRows() throws(SQLiteError) -> BatchDictionary? { try find(Self.rowsKey) }
+  ///
+  /// - Throws: as `dictionary`.
+  func ofRows() throws(SQLiteError) -> BatchDictionary? {
+    try addLaterTables()
+    return try find(Self.rowsKey)
+  }
+
+  /// Takes up tables that were not there at first.
+  private func addLaterTables() throws(SQLiteError) {
+    guard let known = lookups.first, lookups.count < Self.tables.count else { return }
+    for table in Self.tables where !lookups.contains(where: { $0.table == table }) {
+      guard try SegmentSchema.has(table, on: known.statement) else { continue }
+      lookups.append(Lookup(table, try known.statement.prepareAnother(Self.text(table))))
+    }
+  }
 
   private func find(_ key: Int64) throws(SQLiteError) -> BatchDictionary? {
     var failure: SQLiteError?
@@ -84,7 +105,8 @@ final class SegmentDictionaries {
         case .damaged: break
         }
       } catch {
-        failure = error
+        // Where the file's structure is damaged, there is none: what does without it can still be read.
+        if !error.isDamage { failure = error }
       }
     }
     // Most streams have none: they must not depend on both tables.
@@ -153,7 +175,7 @@ final class SegmentDictionaries {
 
   /// What a segment that grows has of a dictionary for packed rows.
   enum RowDictionary {
-    /// There is no table for it, or what is there cannot be used.
+    /// There is no table for it, or what is there cannot be trusted.
     case impossible
     case none
     case single(BatchDictionary)
@@ -162,9 +184,13 @@ final class SegmentDictionaries {
 
   static func rowDictionary(in database: borrowing Database) throws(SQLiteError) -> RowDictionary {
     guard let dictionaries = try SegmentDictionaries(database) else { return .impossible }
-    let found: [Row]
+    var found: [Row] = []
     do throws(SQLiteError) {
-      found = try dictionaries.lookups.map { lookup throws(SQLiteError) in try read(rowsKey, lookup.statement, nil) }
+      for table in tables {
+        let lookup = dictionaries.lookups.first { $0.table == table }
+        found.append(
+          try lookup.map { lookup throws(SQLiteError) in try read(rowsKey, lookup.statement, nil) } ?? .missing)
+      }
     } catch {
       // Not for this: rows can do without.
       guard error.isLoss else { throw error }
@@ -173,7 +199,7 @@ final class SegmentDictionaries {
     switch (found.first, found.last) {
     case (.missing, .missing): return .none
     case (.found(let dictionary), .missing): return .single(dictionary)
-    case (.found(let dictionary), _), (_, .found(let dictionary)): return .copied(dictionary)
+    case (.found(let dictionary), .found(let copy)) where dictionary == copy: return .copied(dictionary)
     default: return .impossible
     }
   }

@@ -76,7 +76,7 @@ enum SegmentSchema {
     ) WITHOUT ROWID;
     \(removals);
     \(journal);
-    \(SegmentDictionaries.schema)
+    \(SegmentDictionaries.schema(of: SegmentDictionaries.tables[0]))
     """
 
   private static let removals = """
@@ -138,6 +138,11 @@ enum SegmentSchema {
 
   static func has(_ name: String, _ database: any SQLRunner) throws(SQLiteError) -> Bool {
     try has(name, try database.prepare(hasText))
+  }
+
+  /// - Parameter statement: one of the database's.
+  static func has(_ name: String, on statement: borrowing Statement) throws(SQLiteError) -> Bool {
+    try has(name, try statement.prepareAnother(hasText))
   }
 
   private static let hasText = "SELECT 1 FROM sqlite_master WHERE name = ?1"

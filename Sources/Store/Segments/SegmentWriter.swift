@@ -112,7 +112,7 @@ final class SegmentWriter: @unchecked Sendable {
   ///     before the draft. Written with each batch, the marks of 64 producers would be 64 pages in each commit.
   ///   - indexesRuns: whether it is time to bring the index up to date, with the rows before the draft's.
   func commit(_ draft: GroupDraft, marks: [LocatedMark]?, indexesRuns: Bool) throws(SQLiteError) {
-    try change { () throws(SQLiteError) in
+    try change(addsRows: true) { () throws(SQLiteError) in
       if let marks { try write(marks, through: lastRow) }
       if indexesRuns { try database.execute(SegmentSchema.indexRunsText) }
       try write(draft)
@@ -121,15 +121,19 @@ final class SegmentWriter: @unchecked Sendable {
     addRows(of: draft)
   }
 
-  /// Changes the segment in one transaction, along with what its packer adds, and looks how large it is then.
-  func change(isSynced: Bool = true, _ body: () throws(SQLiteError) -> Void) throws(SQLiteError) {
+  /// Changes the segment in one transaction, and looks how large it is then.
+  ///
+  /// - Parameter addsRows: whether it is to take what the packer adds, too; what frees space has to fit on a full disk.
+  func change(
+    isSynced: Bool = true, addsRows: Bool = false, _ body: () throws(SQLiteError) -> Void
+  ) throws(SQLiteError) {
     var count = pageCount.load(ordering: .relaxed)
     try database.transact(isSynced: isSynced) { () throws(SQLiteError) in
-      try packer?.begin(database.connection, pageCount: count)
+      if addsRows { try packer?.begin(database.connection, pageCount: count) }
       try body()
       count = try currentPageCount()
     }
-    packer?.noteCommitted()
+    if addsRows { packer?.noteCommitted() }
     pageCount.store(count, ordering: .relaxed)
   }
 
@@ -166,7 +170,7 @@ final class SegmentWriter: @unchecked Sendable {
     _ rows: GroupRows, through position: UInt64, marks: [LocatedMark] = [], markedThrough: Int64? = nil,
     indexesRuns: Bool, isSynced: Bool
   ) throws(SQLiteError) {
-    try change(isSynced: isSynced) { () throws(SQLiteError) in
+    try change(isSynced: isSynced, addsRows: true) { () throws(SQLiteError) in
       if indexesRuns { try database.execute(SegmentSchema.indexRunsText) }
       for stream in rows.streams {
         Self.bind(insertStream, stream)
