@@ -1,5 +1,6 @@
 import CFaultVFS
 import CSQLite
+import LogsDisk
 import LogsSystem
 import LogsWire
 import Synchronization
@@ -28,6 +29,47 @@ import Testing
   }
 
   private static let hour = Duration.seconds(3600)
+
+  @Test func `what is stored in a day is what segments have grown, packed as they are`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let elapsed = WatchedClock()
+    var configuration = Self.configuration(directory, clock)
+    configuration.rowSamplesByteCount = 8 << 10
+    configuration.retention.byteCountMax = 1 << 30
+    configuration.elapsed = { elapsed.read() }
+    let test = try TestStore(configuration, in: directory, commitsHere: true)
+    elapsed.waitForLook()
+    #expect(test.store.statistics.bytesPerDay == nil)
+    func size(_ file: String) throws -> Int {
+      let database = try Database("\(directory.data)/segments/\(file)", mode: .readOnly, vfs: nil)
+      return Int(try database.integer("PRAGMA page_count")) * SegmentSchema.pageByteCount
+    }
+    let sizeBefore = try size("0000000001.db")
+    var sizeAfter = 0
+    var batchByteCount = 0
+    for number in 1...2000 as ClosedRange<UInt64> {
+      let order = "the order with the number \(number &* 7919 % 100_000) of the customer in the web shop"
+      let batch = Batch.test("\(order) was paid; \(order) is packed; \(order) goes out on the day after tomorrow")
+      batchByteCount += batch.bytes.count
+      test.append("web", batch, number: number)
+      guard number == 1000 || number == 1999 else { continue }
+      // With this all of them are in their segment.
+      #expect(try test.readAll("web", from: number).texts.count == 1)
+      if number == 1000 {
+        sizeAfter = try size("0000000001.db")
+        test.roll(clock)
+      }
+    }
+    elapsed.clock.advance(Self.hour * 24)
+    elapsed.waitForLook()
+    let statistics = test.store.statistics
+    let grown = try sizeAfter - sizeBefore + size("0000000002.db")
+    let bytesPerDay = try #require(statistics.bytesPerDay)
+    #expect(abs(bytesPerDay - grown) < grown / 8, "\(bytesPerDay) bytes a day, the segments have grown \(grown)")
+    #expect(bytesPerDay < batchByteCount / 4 * 3, "\(batchByteCount) bytes of batches")
+    #expect(statistics.sizeDays.map { $0 > (1 << 30) / 2 / grown } == true)
+  }
 
   @Test func `what was received too long ago is trimmed, and said to be`() throws {
     let directory = TestDirectory()
@@ -73,12 +115,13 @@ import Testing
   @Test func `a clock that jumps to 2153 and back trims nothing`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
-    let elapsed = TestClock()
+    let elapsed = WatchedClock()
     var configuration = Self.configuration(directory, clock)
-    configuration.elapsed = { elapsed.now }
+    configuration.elapsed = { elapsed.read() }
     configuration.retention.ageMax = Self.hour * 40
     let test = try TestStore(configuration, in: directory)
     test.append("web", .test("1"), number: 1)
+    elapsed.waitForLook()
     let right = clock.now
     clock.advance(.seconds(4_000_000_000))
     #expect(test.sink.waitForLine("jumped forward"))
@@ -93,13 +136,13 @@ import Testing
       test.append("web", .test("\(number)"), number: number)
       #expect(test.sink.waitForLine("segment \(number - 1) is active"))
       clock.advance(Self.hour * 6)
-      elapsed.advance(Self.hour * 6)
+      elapsed.clock.advance(Self.hour * 6)
     }
     #expect(!test.sink.lines.contains { $0.contains("trimmed:") })
     #expect(try test.readAll("web").texts == (1...6).map(String.init))
     // In its time it goes, with what was received in 2153.
     clock.advance(Self.hour * 30)
-    elapsed.advance(Self.hour * 30)
+    elapsed.clock.advance(Self.hour * 30)
     #expect(test.sink.waitForLine("trimmed: 3 segments below 4"))
     #expect(try test.readAll("web").skips == [.init(from: 1, to: 5, reason: .trimmed)])
   }
@@ -134,17 +177,12 @@ import Testing
     configuration.walByteCountMax = 1 << 20
     let test = try TestStore(configuration, in: directory)
     let paths = StorePaths(directory: directory.data)
-    var generator = SeededGenerator(seed: 7)
-    // Random letters, so that nothing is compressed much.
-    let letters = (0..<200_000).map { _ in UInt8(33 + generator.below(90)) }
     var number: UInt64 = 0
     var refusedCount = 0
     while number < 1_000 {
-      let start = generator.below(140_000)
-      let text = String(decoding: letters[start..<start + 60_000], as: UTF8.self)
       number += 1
       while true {
-        let outcome = test.append("web", .test("\(number) \(text)"), number: number)
+        let outcome = test.append("web", .test(Self.text(number)), number: number)
         if outcome?.first == number { break }
         refusedCount += 1
         #expect(outcome?.refusal?.code == .overloaded)
@@ -165,6 +203,88 @@ import Testing
     #expect(test.store.statistics.trimmedByteCountBySize > limit)
     // No more than has to goes: the rest is WAL, and room for indexes.
     #expect(info.storedByteCount - info.trimmedByteCount > UInt64(limit / 4))
+  }
+
+  @Test func `a segment that ends while files are measured counts, and the limit is not exceeded`() throws {
+    let directory = TestDirectory()
+    let limit = 16 << 20
+    let gate = Gate()
+    var configuration = Self.configuration(directory, TestClock())
+    let elapsed = WatchedClock()
+    configuration.elapsed = { elapsed.read() }
+    configuration.retention.byteCountMax = limit
+    configuration.fileSystem = FaultFileSystem(disk: FaultDisk()) { gate.pass() }
+    let test = try TestStore(configuration, in: directory)
+    let paths = StorePaths(directory: directory.data)
+    var number: UInt64 = 0
+    func append() -> Refusal? {
+      let outcome = test.append("web", .test(Self.text(number + 1)), number: number + 1)
+      if outcome?.first == number + 1 { number += 1 }
+      return outcome?.refusal
+    }
+    func isPrepared() throws -> Bool { try PosixFileSystem().byteCount(paths.segmentTemporary(2)) != nil }
+    while try !isPrepared() {
+      #expect(append() == nil)
+      elapsed.waitForLook()
+    }
+    // What is behind the preparation is behind its end, too.
+    elapsed.waitForLook()
+    gate.close()
+    #expect(gate.waitForSomebody())
+    while !test.sink.lines.contains(where: { $0.contains("segment 2 is active") }) { #expect(append() == nil) }
+    gate.passOnce()
+    #expect(gate.waitForSomebody())
+    // Nothing is removed, and nothing measured.
+    var refusal: Refusal?
+    for _ in 0..<400 where refusal == nil {
+      refusal = append()
+      #expect(try DirectorySize(paths, PosixFileSystem()).byteCount <= limit)
+    }
+    #expect(refusal?.code == .overloaded)
+    gate.open()
+    while append() != nil {}
+  }
+
+  @Test func `what is trimmed takes its space until it is removed`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let limit = 16 << 20
+    let disk = FaultDisk()
+    var configuration = disk.configuration(directory, clock)
+    configuration.retentionInterval = .milliseconds(2)
+    configuration.upkeepRetryInterval = .milliseconds(20)
+    configuration.elapsed = { clock.now }
+    configuration.retention.byteCountMax = limit
+    let test = try TestStore(configuration, in: directory)
+    let paths = StorePaths(directory: directory.data)
+    disk.inject(.init(operation: FAULT_DELETE, suffix: ".db", code: SQLITE_IOERR, isBesideSQLite: true))
+    var number: UInt64 = 0
+    func append() -> Refusal? {
+      let outcome = test.append("web", .test(Self.text(number + 1)), number: number + 1)
+      if outcome?.first == number + 1 { number += 1 }
+      return outcome?.refusal
+    }
+    for _ in 0..<600 {
+      if let refusal = append() { #expect(refusal.code == .overloaded) }
+      try #require(DirectorySize(paths, PosixFileSystem()).byteCount <= limit)
+    }
+    #expect(test.sink.waitForLine("trimmed: "))
+    disk.heal()
+    let refusedAt = number
+    while number < refusedAt + 50 { _ = append() }
+    #expect(try DirectorySize(paths, PosixFileSystem()).byteCount <= limit)
+  }
+
+  /// Random letters, so that nothing is compressed much.
+  private static let letters: [UInt8] = {
+    var generator = SeededGenerator(seed: 7)
+    return (0..<200_000).map { _ in UInt8(33 + generator.below(90)) }
+  }()
+
+  /// 60 kB that no other text begins with.
+  private static func text(_ number: UInt64) -> String {
+    let start = Int(number * 7919 % 140_000)
+    return "\(number) \(String(decoding: letters[start..<start + 60_000], as: UTF8.self))"
   }
 
   @Test func `beside a trim reads report entries as trimmed, never as lost`() throws {
@@ -304,5 +424,41 @@ import Testing
     let test = try TestStore(configuration, in: directory)
     #expect(directory.names().filter { $0.contains("0000000001") } == [])
     #expect(try test.readAll("web").skips == [.init(from: 1, to: 3, reason: .trimmed)])
+  }
+}
+
+/// Where threads wait while it is closed.
+private final class Gate: Sendable {
+  private struct State {
+    var isClosed = false
+    var waitingCount = 0
+    var passCount = 0
+  }
+  private let state = Monitor(State())
+
+  func pass() {
+    state.withLock { $0.waitingCount += $0.isClosed ? 1 : 0 }
+    state.signal()
+    _ = state.wait { state -> Bool? in
+      if !state.isClosed { return true }
+      guard state.passCount > 0 else { return nil }
+      state.passCount -= 1
+      state.waitingCount -= 1
+      return true
+    }
+  }
+
+  func close() { state.withLock { $0.isClosed = true } }
+  func open() {
+    state.withLock { $0.isClosed = false }
+    state.signal()
+  }
+  /// Lets the one that waits pass.
+  func passOnce() {
+    state.withLock { $0.passCount += 1 }
+    state.signal()
+  }
+  func waitForSomebody() -> Bool {
+    state.wait(timeout: TestSink.patience) { $0.waitingCount > 0 && $0.passCount == 0 ? true : nil } == true
   }
 }

@@ -2,8 +2,8 @@ internal import LogsWire
 
 /// How fast a store grows: over the last day, or since the start.
 struct GrowthRate: Sendable {
-  /// Times of a clock that cannot be set, and what had been stored since the start by then; the newest last.
-  private var samples: [(elapsed: Int64, byteCount: UInt64)] = []
+  /// Times of a clock that cannot be set, and how much had been added since the start by then; the newest last.
+  private var samples: [(elapsed: Int64, byteCount: Int)] = []
 
   /// Samples are this far apart, and cover a day.
   private static let interval = Duration.seconds(600)
@@ -11,8 +11,8 @@ struct GrowthRate: Sendable {
   /// A shorter time says little.
   private static let timeMin = Duration.seconds(60)
 
-  /// Takes note of what has been stored since the start.
-  mutating func note(_ byteCount: UInt64, elapsed: Int64) {
+  /// Takes note of how much has been added since the start.
+  mutating func note(_ byteCount: Int, elapsed: Int64) {
     // The last one moves along until it is far enough from the one before.
     if samples.count > 1, elapsed - samples[samples.count - 2].elapsed < Self.interval.nanoseconds {
       samples[samples.count - 1] = (elapsed, byteCount)
@@ -22,7 +22,7 @@ struct GrowthRate: Sendable {
     if samples.count > Self.countMax { samples.removeFirst() }
   }
 
-  /// Bytes of batches a day; nil until it is known.
+  /// Bytes a day; nil until it is known.
   var bytesPerDay: Double? {
     guard let first = samples.first, let last = samples.last else { return nil }
     let time = last.elapsed - first.elapsed

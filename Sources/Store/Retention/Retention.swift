@@ -15,7 +15,7 @@ final class Retention: UpkeepJob {
     var byteCounts: [Trim.Reason: Int] = [:]
     var isDiskLow = false
     var isClockDoubted = false
-    /// What is stored in a day, about, at the present rate; nil until it is known.
+    /// What segments grow in a day, about, at the present rate; nil until it is known.
     var bytesPerDay: Int?
     /// Days until the disk has too little free space; nil if `retention-size` comes first, or it is not known.
     var diskDaysLeft: Int?
@@ -54,8 +54,8 @@ final class Retention: UpkeepJob {
   private let catalog: Catalog
   private let reserve: Reserve
   private let state: Mutex<State>
-  /// Bytes of batches since the start.
-  private let storedByteCount = Atomic<UInt64>(0)
+  /// What segments have grown since the start.
+  private let grownByteCount = Atomic(0)
 
   /// Space for what grows before the next look: the indexes of closing segments, and what comes in.
   private var targetByteCount: Int {
@@ -106,8 +106,8 @@ final class Retention: UpkeepJob {
     requestCheck(upkeep)
   }
 
-  /// Counts bytes of batches that were stored.
-  func noteStored(_ byteCount: Int) { storedByteCount.add(UInt64(byteCount), ordering: .relaxed) }
+  /// Takes note of what segments have grown since the start, complete ones as they were before they got their index.
+  func noteGrown(_ byteCount: Int) { grownByteCount.store(byteCount, ordering: .relaxed) }
 
   // MARK: planning, on the upkeep thread
 
@@ -221,11 +221,13 @@ final class Retention: UpkeepJob {
 
   private func measure(_ listing: SegmentListing) throws(FileError) -> DirectorySize {
     let sizes = try DirectorySize(directory.paths, directory.files)
-    let active = sizes.segments[listing.active.number] ?? 0
+    let active = listing.active.number
     let pending = pendingByteCount(listing, sizes)
     state.withLock { state in
-      state.otherByteCount = sizes.byteCount - active + pending
       state.byteCount = sizes.byteCount
+      // Otherwise it is one of the others by now, and `noteComplete` counts it, before or after this.
+      guard directory.segments.current.active.number == active else { return }
+      state.otherByteCount = sizes.byteCount - (sizes.segments[active] ?? 0) + pending
     }
     return sizes
   }
@@ -338,7 +340,7 @@ final class Retention: UpkeepJob {
     let line = state.withLock { $0.disk.look(free: free, min: freeMin, directory: directory.paths.directory) }
     if let line { upkeep.log(line) }
     let room = free - freeMin
-    let (elapsed, byteCount) = (configuration.elapsed(), storedByteCount.load(ordering: .relaxed))
+    let (elapsed, byteCount) = (configuration.elapsed(), grownByteCount.load(ordering: .relaxed))
     state.withLock { state in
       state.growth.note(byteCount, elapsed: elapsed)
       state.counts.bytesPerDay = state.growth.bytesPerDay.map { Int(min($0, 1e18)) }
@@ -392,7 +394,8 @@ final class Retention: UpkeepJob {
       """, isRetryable: true, retryAfterMilliseconds: 100)
   }
 
-  private func requestCheck(_ upkeep: Upkeep) {
+  /// Has a look taken as soon as possible.
+  func requestCheck(_ upkeep: Upkeep) {
     let isFirst = state.withLock { state in
       defer { state.isCheckRequested = true }
       return !state.isCheckRequested
@@ -444,7 +447,6 @@ final class Retention: UpkeepJob {
       ))
     state.withLock { state in
       state.trim = nil
-      state.otherByteCount -= trim.byteCount
       state.counts.segmentCounts[trim.reason, default: 0] += trim.segments.count
       state.counts.byteCounts[trim.reason, default: 0] += trim.byteCount
     }

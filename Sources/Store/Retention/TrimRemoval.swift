@@ -17,7 +17,7 @@ struct TrimRemoval: UpkeepJob {
     return .done
   }
 
-  /// Removes the files, once no reader has them open.
+  /// Removes the files, once no reader has them open. They take their space until then.
   static func remove(_ segments: [Segment], _ upkeep: Upkeep) throws(FileError) {
     guard !segments.isEmpty else { return }
     let files = upkeep.directory.files
@@ -32,6 +32,7 @@ struct TrimRemoval: UpkeepJob {
         }
       }
     }
+    upkeep.retention.requestCheck(upkeep)
     if let failure { throw failure }
     try files.synchronize(directory: upkeep.directory.paths.segments)
   }

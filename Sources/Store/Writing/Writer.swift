@@ -39,6 +39,8 @@ final class Writer: @unchecked Sendable {
   let retention: Retention
   let counts = Mutex(Counts())
   private(set) var active: SegmentWriter
+  /// What the active segment's size is to be added to, for what segments have grown since the start.
+  private var grownByteCount: Int
   /// What small groups go through; nil if all go to the segment at once.
   let applier: Applier?
   let checkpointer: Checkpointer
@@ -82,6 +84,7 @@ final class Writer: @unchecked Sendable {
     self.upkeep = upkeep
     self.retention = retention
     self.active = active
+    grownByteCount = -active.byteCount
     self.applier = applier
     checkpointer = applier?.checkpointer ?? Checkpointer(configuration)
     streamCountMax = Atomic(configuration.streamCountMax)
@@ -308,7 +311,7 @@ final class Writer: @unchecked Sendable {
 
   /// - Parameter wasTaken: whether it is durable in the log in front of the segment.
   private func note(_ draft: GroupDraft, time: Int64, wasTaken: Bool) {
-    retention.noteStored(draft.byteCount)
+    retention.noteGrown(grownByteCount + active.byteCount)
     let syncTime = wasTaken ? time : active.database.lastSyncTime
     if let line = slowSyncs.note(syncTime, now: SystemClock.monotonic()) { configuration.log(line) }
     counts.withLock { counts in
@@ -352,6 +355,7 @@ final class Writer: @unchecked Sendable {
       complete.segment.byteCount = complete.byteCount
       let completeByteCount = complete.byteCount + complete.database.walByteCount
       guard let following = try following(next) else { return }
+      grownByteCount += complete.byteCount
       retention.noteComplete(byteCount: completeByteCount)
       noteSizes()
       configuration.log(.upkeep("segment \(following.segment.number) is active"))

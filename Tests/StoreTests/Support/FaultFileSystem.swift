@@ -9,9 +9,14 @@ import LogsSystem
 /// The store's own system calls on a `FaultDisk`.
 struct FaultFileSystem: FileSystem {
   let disk: FaultDisk
+  /// Called before a directory is listed.
+  private let willList: @Sendable () -> Void
   private let files = PosixFileSystem()
 
-  init(disk: FaultDisk) { self.disk = disk }
+  init(disk: FaultDisk, willList: @escaping @Sendable () -> Void = {}) {
+    self.disk = disk
+    self.willList = willList
+  }
 
   /// Counts the operation, and fails it when it has to.
   private func check(_ operation: fault_operation, _ path: String) throws(FileError) {
@@ -26,7 +31,10 @@ struct FaultFileSystem: FileSystem {
   }
 
   func makeDirectory(_ path: String) throws(FileError) -> Bool { try files.makeDirectory(path) }
-  func list(_ directory: String) throws(FileError) -> [String] { try files.list(directory) }
+  func list(_ directory: String) throws(FileError) -> [String] {
+    willList()
+    return try files.list(directory)
+  }
   func byteCount(_ path: String) throws(FileError) -> Int? { try files.byteCount(path) }
   func read(_ path: String) throws(FileError) -> [UInt8]? { try files.read(path) }
   func read(_ path: String, atMost byteCount: Int, from offset: Int) throws(FileError) -> [UInt8]? {
