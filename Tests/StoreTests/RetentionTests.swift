@@ -205,74 +205,99 @@ import Testing
     #expect(info.storedByteCount - info.trimmedByteCount > UInt64(limit / 4))
   }
 
-  @Test func `a segment that ends while files are measured counts, and the limit is not exceeded`() throws {
+  /// A store whose retention looks at the files only when a test lets it, and appends of 60 kB.
+  private final class GatedStore {
+    static let limit = 16 << 20
     let directory = TestDirectory()
-    let limit = 16 << 20
+    let disk = FaultDisk()
     let gate = Gate()
-    var configuration = Self.configuration(directory, TestClock())
     let elapsed = WatchedClock()
-    configuration.elapsed = { elapsed.read() }
-    configuration.retention.byteCountMax = limit
-    configuration.fileSystem = FaultFileSystem(disk: FaultDisk()) { gate.pass() }
-    let test = try TestStore(configuration, in: directory)
-    let paths = StorePaths(directory: directory.data)
-    var number: UInt64 = 0
+    let test: TestStore
+    private(set) var number: UInt64 = 0
+
+    init() throws {
+      var configuration = disk.configuration(directory, TestClock())
+      let (gate, elapsed) = (gate, elapsed)
+      configuration.retentionInterval = .milliseconds(2)
+      configuration.upkeepRetryInterval = .milliseconds(20)
+      configuration.elapsed = { elapsed.read() }
+      configuration.retention.byteCountMax = Self.limit
+      configuration.fileSystem = FaultFileSystem(disk: disk) { gate.pass() }
+      test = try TestStore(configuration, in: directory)
+    }
+
+    // Otherwise the store could not close.
+    deinit { gate.open() }
+
     func append() -> Refusal? {
-      let outcome = test.append("web", .test(Self.text(number + 1)), number: number + 1)
+      let outcome = test.append("web", .test(RetentionTests.text(number + 1)), number: number + 1)
       if outcome?.first == number + 1 { number += 1 }
       return outcome?.refusal
     }
-    func isPrepared() throws -> Bool { try PosixFileSystem().byteCount(paths.segmentTemporary(2)) != nil }
-    while try !isPrepared() {
-      #expect(append() == nil)
-      elapsed.waitForLook()
+
+    /// Appends until that is refused, and checks that all files take no more than they may.
+    func appendUntilRefused() throws {
+      let paths = StorePaths(directory: directory.data)
+      var refusal: Refusal?
+      for _ in 0..<400 where refusal == nil {
+        refusal = append()
+        try #require(DirectorySize(paths, PosixFileSystem()).byteCount <= Self.limit)
+      }
+      #expect(refusal?.code == .overloaded)
     }
-    // What is behind the preparation is behind its end, too.
-    elapsed.waitForLook()
-    gate.close()
-    #expect(gate.waitForSomebody())
-    while !test.sink.lines.contains(where: { $0.contains("segment 2 is active") }) { #expect(append() == nil) }
-    gate.passOnce()
-    #expect(gate.waitForSomebody())
-    // Nothing is removed, and nothing measured.
-    var refusal: Refusal?
-    for _ in 0..<400 where refusal == nil {
-      refusal = append()
-      #expect(try DirectorySize(paths, PosixFileSystem()).byteCount <= limit)
-    }
-    #expect(refusal?.code == .overloaded)
-    gate.open()
-    while append() != nil {}
   }
 
-  @Test func `what is trimmed takes its space until it is removed`() throws {
-    let directory = TestDirectory()
-    let clock = TestClock()
-    let limit = 16 << 20
-    let disk = FaultDisk()
-    var configuration = disk.configuration(directory, clock)
-    configuration.retentionInterval = .milliseconds(2)
-    configuration.upkeepRetryInterval = .milliseconds(20)
-    configuration.elapsed = { clock.now }
-    configuration.retention.byteCountMax = limit
-    let test = try TestStore(configuration, in: directory)
-    let paths = StorePaths(directory: directory.data)
-    disk.inject(.init(operation: FAULT_DELETE, suffix: ".db", code: SQLITE_IOERR, isBesideSQLite: true))
-    var number: UInt64 = 0
-    func append() -> Refusal? {
-      let outcome = test.append("web", .test(Self.text(number + 1)), number: number + 1)
-      if outcome?.first == number + 1 { number += 1 }
-      return outcome?.refusal
+  @Test func `a segment that ends while files are measured counts, and the limit is not exceeded`() throws {
+    let store = try GatedStore()
+    let next = StorePaths(directory: store.directory.data).segmentTemporary(2)
+    for _ in 0..<400 where try PosixFileSystem().byteCount(next) == nil {
+      #expect(store.append() == nil)
+      store.elapsed.waitForLook()
     }
-    for _ in 0..<600 {
-      if let refusal = append() { #expect(refusal.code == .overloaded) }
-      try #require(DirectorySize(paths, PosixFileSystem()).byteCount <= limit)
+    // What is behind the preparation is behind its end, too.
+    store.elapsed.waitForLook()
+    store.gate.close()
+    #expect(store.gate.waitForSomebody())
+    for _ in 0..<400 where !store.test.sink.lines.contains(where: { $0.contains("segment 2 is active") }) {
+      #expect(store.append() == nil)
     }
-    #expect(test.sink.waitForLine("trimmed: "))
-    disk.heal()
-    let refusedAt = number
-    while number < refusedAt + 50 { _ = append() }
-    #expect(try DirectorySize(paths, PosixFileSystem()).byteCount <= limit)
+    store.gate.passOnce()
+    #expect(store.gate.waitForSomebody())
+    // Nothing is removed, and nothing measured.
+    try store.appendUntilRefused()
+  }
+
+  @Test func `what is trimmed takes its space until it is removed, and others go for what cannot be`() throws {
+    let store = try GatedStore()
+    store.disk.inject(.init(operation: FAULT_DELETE, suffix: "0001.db", code: SQLITE_IOERR, isBesideSQLite: true))
+    // The first segment becomes large.
+    store.gate.close()
+    #expect(store.gate.waitForSomebody())
+    for _ in 0..<130 { #expect(store.append() == nil) }
+    store.gate.open()
+    let isSealed = { store.test.sink.lines.contains { $0.contains("segment 1 is sealed") } }
+    for _ in 0..<400 where !isSealed() {
+      _ = store.append()
+      store.elapsed.waitForLook()
+    }
+    store.gate.close()
+    #expect(store.gate.waitForSomebody())
+    try store.appendUntilRefused()
+    // What looks first may be something else.
+    for _ in 0..<20 where !store.test.sink.waitForLine("trimmed: ", timeout: .milliseconds(500)) {
+      store.gate.passOnce()
+      #expect(store.gate.waitForSomebody())
+    }
+    try store.appendUntilRefused()
+    store.gate.open()
+    #expect(store.test.sink.waitForLine("cannot be removed yet"))
+    let refusedAt = store.number
+    for _ in 0..<100_000 where store.number < refusedAt + 400 {
+      if store.append() != nil { store.elapsed.waitForLook() }
+    }
+    #expect(store.number == refusedAt + 400)
+    let size = try DirectorySize(StorePaths(directory: store.directory.data), PosixFileSystem())
+    #expect(size.byteCount <= GatedStore.limit && size.segments[1] != nil)
   }
 
   /// Random letters, so that nothing is compressed much.
@@ -282,7 +307,7 @@ import Testing
   }()
 
   /// 60 kB that no other text begins with.
-  private static func text(_ number: UInt64) -> String {
+  fileprivate static func text(_ number: UInt64) -> String {
     let start = Int(number * 7919 % 140_000)
     return "\(number) \(String(decoding: letters[start..<start + 60_000], as: UTF8.self))"
   }

@@ -42,6 +42,8 @@ final class Retention: UpkeepJob {
     var otherByteCount = 0
     /// All files, when they were last looked at.
     var byteCount = 0
+    /// Trimmed segments whose files cannot be removed: others have to go for them.
+    var unremovable: Set<Int64> = []
     /// What a rewrite needs in all.
     var reservedByteCount = 0
     var isCheckRequested = false
@@ -165,7 +167,10 @@ final class Retention: UpkeepJob {
     }
     let sizes = try measure(listing)
     // What an earlier trim has yet to remove is as good as gone: nothing more goes for it.
-    let leavingByteCount = sizes.segments.reduce(0) { $0 + ($1.key < listing.trimmedBelow ? $1.value : 0) }
+    let unremovable = state.withLock { $0.unremovable }
+    let leavingByteCount = sizes.segments.reduce(0) {
+      $0 + ($1.key < listing.trimmedBelow && !unremovable.contains($1.key) ? $1.value : 0)
+    }
     missing = max(0, missing - leavingByteCount)
     var count = 0
     var reason = Trim.Reason.age
@@ -394,8 +399,7 @@ final class Retention: UpkeepJob {
       """, isRetryable: true, retryAfterMilliseconds: 100)
   }
 
-  /// Has a look taken as soon as possible.
-  func requestCheck(_ upkeep: Upkeep) {
+  private func requestCheck(_ upkeep: Upkeep) {
     let isFirst = state.withLock { state in
       defer { state.isCheckRequested = true }
       return !state.isCheckRequested
@@ -406,6 +410,15 @@ final class Retention: UpkeepJob {
   /// A segment is complete: it counts with the others until these are looked at again.
   func noteComplete(byteCount: Int) {
     state.withLock { $0.otherByteCount += byteCount + byteCount / Self.indexDivisor }
+  }
+
+  /// The files of trimmed segments were removed, or could not be.
+  func noteRemoval(of segments: [Segment], failed: Set<Int64>, _ upkeep: Upkeep) {
+    state.withLock { state in
+      state.unremovable.subtract(segments.map(\.number))
+      state.unremovable.formUnion(failed)
+    }
+    requestCheck(upkeep)
   }
 
   /// What has to be recorded now, until it is published.

@@ -22,6 +22,7 @@ struct TrimRemoval: UpkeepJob {
     guard !segments.isEmpty else { return }
     let files = upkeep.directory.files
     var failure: FileError?
+    var failed: Set<Int64> = []
     for segment in segments {
       upkeep.pool.withoutConnections(to: segment) {
         do throws(FileError) {
@@ -29,10 +30,11 @@ struct TrimRemoval: UpkeepJob {
           for path in StorePaths.sideFiles(of: segment.path) { try files.remove(path) }
         } catch {
           failure = error
+          failed.insert(segment.number)
         }
       }
     }
-    upkeep.retention.requestCheck(upkeep)
+    upkeep.retention.noteRemoval(of: segments, failed: failed, upkeep)
     if let failure { throw failure }
     try files.synchronize(directory: upkeep.directory.paths.segments)
   }

@@ -92,7 +92,10 @@ final class RowPacker {
         trained, of: SegmentDictionaries.rowsKey, into: SegmentDictionaries.tables[0], database)
       nextStage = .single(trained, pageCount: pageCount + Self.dictionaryPageCountMax)
     case .single(let dictionary, let first):
-      guard pageCount >= first + copyDistancePageCount else { return }
+      // What is free lies before, and would be taken first.
+      guard pageCount >= first + copyDistancePageCount, try database.integer("PRAGMA freelist_count") == 0 else {
+        return
+      }
       let table = SegmentDictionaries.tables[1]
       try database.execute(SegmentDictionaries.schema(of: table))
       try SegmentDictionaries.insert(dictionary, of: SegmentDictionaries.rowsKey, into: table, database)

@@ -334,6 +334,7 @@ final class Writer: @unchecked Sendable {
     try checkpoint(isIdle: isIdle)
     try trim()
     try rollIfDue()
+    retention.noteGrown(grownByteCount + active.byteCount)
   }
 
   /// Without an applier, which checkpoints behind the writer.

@@ -55,8 +55,8 @@ final class TestSink: StoreSink {
   }
 
   /// Waits for a line of the log that contains `text`.
-  func waitForLine(_ text: String) -> Bool {
-    monitor.wait(timeout: Self.patience) { state in state.lines.contains { $0.contains(text) } ? true : nil } ?? false
+  func waitForLine(_ text: String, timeout: Duration = TestSink.patience) -> Bool {
+    monitor.wait(timeout: timeout) { state in state.lines.contains { $0.contains(text) } ? true : nil } ?? false
   }
 
   func waitForFailure() -> StoreError? { monitor.wait(timeout: Self.patience) { $0.error } }
