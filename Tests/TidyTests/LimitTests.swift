@@ -81,6 +81,25 @@ import Testing
     #expect(try Tree.file("spec/limits.md").lines.contains { $0.hasPrefix(row) })
   }
 
+  @Test func `the limits of packed rows are those of the code`() throws {
+    let page = try Tree.file("spec/limits.md").lines
+    for (row, file, lines) in [
+      (
+        "| `packed-row` | 2 MiB of batches of 512 bytes or less on average,", "Segments/RowPacker",
+        ["meanByteCountMax = 512"]
+      ),
+      (
+        "| `row-dictionary` | 16 KiB in each segment, made of 128 KiB of small batches; rows of more than 32 KiB are",
+        "Segments/RowPacker", ["dictionaryByteCountMax = 16 << 10", "dictionaryRowByteCountMax = 32 << 10"]
+      ),
+      ("| `row-dictionary` |", "StoreConfiguration", ["rowSamplesByteCount = 128 << 10"]),
+    ] {
+      #expect(page.contains { $0.hasPrefix(row) }, "\(row)")
+      let code = try Tree.file("Sources/Store/\(file).swift").lines
+      for line in lines { #expect(code.contains { $0.hasSuffix(line) }, "\(line)") }
+    }
+  }
+
   @Test func `the limits of the archive are those of the code`() throws {
     let page = try Tree.file("spec/limits.md").lines
     for (row, file, line) in [
