@@ -18,8 +18,7 @@ import Testing
   }
 
   private func stored(_ server: TestServer) throws -> [Int] {
-    let query = try server.run(["query", "web", "-o", "raw"])
-    return query.exit == .code(0) ? query.lines.compactMap { Int($0.prefix { $0 != " " }) } : []
+    try server.queried("web", "-o", "raw").compactMap { Int($0.prefix { $0 != " " }) }
   }
 
   /// Waits until ship has read so many lines that the server has not acknowledged.

@@ -18,8 +18,7 @@ import Testing
   }
 
   private func stored(_ server: TestServer, _ stream: String) throws -> [String] {
-    let query = try server.run(["query", stream, "-o", "raw"])
-    return query.exit == .code(0) ? query.lines : []
+    try server.queried(stream, "-o", "raw")
   }
 
   @Test func `check says all that is wrong, what is done with lines, and which files share a stream`() throws {

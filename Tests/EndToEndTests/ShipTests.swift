@@ -9,8 +9,7 @@ import Testing
   }
 
   private func count(_ server: TestServer, _ stream: String) throws -> Int {
-    let query = try server.run(["query", stream, "--count"])
-    return query.exit == .code(0) ? Int(query.lines.first?.split(separator: " ").last ?? "") ?? 0 : 0
+    Int(try server.queried(stream, "--count").first?.split(separator: " ").last ?? "") ?? 0
   }
 
   @Test func `kills of ship and of the server lose and repeat no line`() throws {

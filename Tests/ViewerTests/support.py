@@ -175,13 +175,20 @@ class ViewerTest(unittest.TestCase):
         page.wait_for_function(
             "(t) => [...document.querySelectorAll('#rows > .row .message')].at(-1)?.textContent.includes(t)", arg=text)
 
-    @staticmethod
-    def messages(page):
-        return page.eval_on_selector_all("#rows > .row .message", "all => all.map(each => each.textContent)")
+    @classmethod
+    def texts(cls, page, selector):
+        """Of all elements of the list that a selector finds."""
+        cls.settle(page)
+        return page.eval_on_selector_all(f"#rows > {selector}", "all => all.map(each => each.textContent)")
 
-    @staticmethod
-    def place(page, text):
+    @classmethod
+    def messages(cls, page):
+        return cls.texts(page, ".row .message")
+
+    @classmethod
+    def place(cls, page, text):
         """How far down a row is in the list, in pixels; None if it is not in the document."""
+        cls.settle(page)
         return page.evaluate(
             """(text) => {
               const row = [...document.querySelectorAll('#rows > .row')].find(each => each.textContent.includes(text));
@@ -190,7 +197,7 @@ class ViewerTest(unittest.TestCase):
 
     @staticmethod
     def settle(page):
-        """Until two frames have been painted."""
+        """Until two frames have been painted: rows are held, and counted, before a frame shows them."""
         page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def scroll_to_middle(self, page):
@@ -202,6 +209,7 @@ class ViewerTest(unittest.TestCase):
 
     def top_row(self, page):
         """The text of the first row that is wholly in sight, and its place."""
+        self.settle(page)
         return page.evaluate(
             """() => {
               const scroller = document.getElementById('scroller').getBoundingClientRect();

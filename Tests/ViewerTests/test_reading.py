@@ -190,8 +190,8 @@ class ReadingTests(ViewerTest):
         self.server.request("DELETE", "/api/v1/streams/web?from_seq=20&to_seq=29")
         page = self.open("/s/web")
         self.wait_last(page, "line 00050")
-        gaps = page.eval_on_selector_all(".row.gap", "all => all.map(each => each.textContent)")
-        self.assertEqual(gaps, ["10 entries trimmed: web@1-10", "10 entries deleted or lost: web@20-29"])
+        self.assertEqual(
+            self.texts(page, ".row.gap"), ["10 entries trimmed: web@1-10", "10 entries deleted or lost: web@20-29"])
 
     def test_a_stream_that_is_completed_says_so(self):
         self.server.push("task/1", [{"msg": "done", "log_type": "success"}])
@@ -207,6 +207,7 @@ class ReadingTests(ViewerTest):
         self.server.push("docker/web", [{"msg": "to out", "stream": "stdout"}, {"msg": "to err", "stream": "stderr"}])
         page = self.open("/s/docker/web")
         self.wait_text(page, "#badge", "Up")
+        self.wait_last(page, "to err")
         self.assertEqual(page.locator(".row.output-stderr").count(), 1)
         self.server.push("docker/web", [{"msg": "gone", "action": "die", "status": "Exited (1)"}], kind="status")
         self.wait_text(page, "#badge", "Stopped")

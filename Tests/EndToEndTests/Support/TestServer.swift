@@ -146,6 +146,14 @@ final class TestServer: @unchecked Sendable {
     return finished.output
   }
 
+  /// What `logs query` prints of a stream; nothing while there is no such stream.
+  func queried(_ stream: String, _ flags: String...) throws -> [String] {
+    let query = try run(["query", stream] + flags)
+    if query.errors.contains("there is no stream '\(stream)'") { return [] }
+    guard query.exit == .code(0) else { throw Failure("query ended with \(query.exit): \(query.errors)") }
+    return query.lines
+  }
+
   /// Waits until a number from STAT is as wanted: the server tells nobody when it changes.
   func wait(for key: String, until isWanted: (Int) -> Bool) throws {
     try Polling.wait(for: "the wanted '\(key)'") { try isWanted(fact(key)) }
