@@ -30,13 +30,19 @@ import Testing
     _ = try database.text("PRAGMA wal_checkpoint(TRUNCATE)")
   }
 
-  /// Where the page of the table of streams begins that has the row of a stream.
+  /// Where the page of the table of streams begins that has the row of a stream. Its name alone can also stand in
+  /// what a page has kept of rows that moved to others.
   private static func page(of stream: Int, _ content: [UInt8]) throws -> Int {
     let name = Array(Self.name(stream).utf8)
     for page in stride(from: 0, to: content.count, by: SegmentSchema.pageByteCount) {
       // A leaf of a table.
       guard content[page] == 0x0d else { continue }
-      if content[page..<page + SegmentSchema.pageByteCount].firstRange(of: name) != nil { return page }
+      func number(at place: Int) -> Int { Int(content[page + place]) << 8 | Int(content[page + place + 1]) }
+      for cell in (0..<number(at: 3)).map({ page + number(at: 8 + 2 * $0) }) {
+        // The length of what comes behind itself and the row's number; those of other tables may be longer.
+        let end = cell + 3 + Int(content[cell])
+        if end <= content.count, content[cell..<end].firstRange(of: name) != nil { return page }
+      }
     }
     throw Missing()
   }
