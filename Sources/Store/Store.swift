@@ -81,7 +81,8 @@ package final class Store: Sendable {
     searchers = ReaderThreads("store-search", count: configuration.readerThreadCount, priority: .low)
     searches = Searches(reader: reader, threads: readers)
     retention = Retention(
-      configuration, directory: directory, queue: queue, catalog: catalog, latest: found.latestReceived)
+      configuration, directory: directory, queue: queue, catalog: catalog, latest: found.latestReceived,
+      unremoved: found.unremoved)
     rewriting = Rewriting(configuration, catalog: catalog)
     archive = SegmentArchive(configuration, directory: directory, pool: pool, catalog: catalog)
     upkeep = Upkeep(
@@ -90,6 +91,7 @@ package final class Store: Sendable {
     archive.start(latest: found.latestReceived)
     rewriting.request(upkeep)
     for complete in found.closing { upkeep.add(Sealing(complete)) }
+    upkeep.add(TrimRemoval(segments: found.unremoved))
     upkeep.add(reserve)
     retention.schedule(upkeep)
     rollover = SegmentRollover(configuration, directory: directory, queue: queue, catalog: catalog)

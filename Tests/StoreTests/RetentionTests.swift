@@ -307,7 +307,7 @@ import Testing
   }()
 
   /// 60 kB that no other text begins with.
-  fileprivate static func text(_ number: UInt64) -> String {
+  static func text(_ number: UInt64) -> String {
     let start = Int(number * 7919 % 140_000)
     return "\(number) \(String(decoding: letters[start..<start + 60_000], as: UTF8.self))"
   }
@@ -462,12 +462,11 @@ private final class Gate: Sendable {
   private let state = Monitor(State())
 
   func pass() {
-    state.withLock { $0.waitingCount += $0.isClosed ? 1 : 0 }
+    state.withLock { $0.waitingCount += 1 }
     state.signal()
     _ = state.wait { state -> Bool? in
-      if !state.isClosed { return true }
-      guard state.passCount > 0 else { return nil }
-      state.passCount -= 1
+      guard !state.isClosed || state.passCount > 0 else { return nil }
+      if state.isClosed { state.passCount -= 1 }
       state.waitingCount -= 1
       return true
     }

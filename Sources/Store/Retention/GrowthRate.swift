@@ -26,8 +26,9 @@ struct GrowthRate: Sendable {
   var bytesPerDay: Double? {
     guard let first = samples.first, let last = samples.last else { return nil }
     let time = last.elapsed - first.elapsed
-    guard time >= Self.timeMin.nanoseconds, last.byteCount >= first.byteCount else { return nil }
-    return Double(last.byteCount - first.byteCount) / Double(time) * 86_400e9
+    guard time >= Self.timeMin.nanoseconds else { return nil }
+    // Rows that are packed take less than was awaited of them.
+    return Double(max(0, last.byteCount - first.byteCount)) / Double(time) * 86_400e9
   }
 
   /// How many days `byteCount` lasts; nil if that is not known, or for more than a thousand years.

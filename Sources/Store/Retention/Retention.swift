@@ -42,8 +42,8 @@ final class Retention: UpkeepJob {
     var otherByteCount = 0
     /// All files, when they were last looked at.
     var byteCount = 0
-    /// Trimmed segments whose files cannot be removed: others have to go for them.
-    var unremovable: Set<Int64> = []
+    var trimmed: TrimmedFiles
+    var relief = DiskRelief()
     /// What a rewrite needs in all.
     var reservedByteCount = 0
     var isCheckRequested = false
@@ -64,9 +64,12 @@ final class Retention: UpkeepJob {
     (policy.byteCountMax ?? .max) / RetentionPolicy.segmentDivisor * (RetentionPolicy.segmentDivisor - 1)
   }
 
-  /// - Parameter latest: when the last entry was received before the start.
+  /// - Parameters:
+  ///   - latest: when the last entry was received before the start.
+  ///   - unremoved: trimmed segments whose files could not be removed at the start.
   init(
-    _ configuration: StoreConfiguration, directory: StoreDirectory, queue: WriterQueue, catalog: Catalog, latest: Int64?
+    _ configuration: StoreConfiguration, directory: StoreDirectory, queue: WriterQueue, catalog: Catalog,
+    latest: Int64?, unremoved: [Segment] = []
   ) {
     self.configuration = configuration
     self.directory = directory
@@ -75,7 +78,8 @@ final class Retention: UpkeepJob {
     reserve = Reserve(configuration, paths: directory.paths)
     let clock = RetentionClock(latest: latest ?? configuration.now(), elapsed: configuration.elapsed())
     let policy = configuration.retention
-    state = Mutex(State(policy: policy, clock: clock, streams: StreamRetention(policy)))
+    let trimmed = TrimmedFiles(failed: Set(unremoved.map(\.number)))
+    state = Mutex(State(policy: policy, clock: clock, streams: StreamRetention(policy), trimmed: trimmed))
   }
 
   var counts: Counts { state.withLock { $0.counts } }
@@ -99,7 +103,7 @@ final class Retention: UpkeepJob {
       state.policy = policy
       state.generation += 1
       state.streams = StreamRetention(policy)
-      (state.trim, state.streamTrim) = (nil, nil)
+      (state.trim, state.streamTrim, state.relief) = (nil, nil, DiskRelief())
       if !policy.hasAges { state.counts.isClockDoubted = false }
       return true
     }
@@ -137,7 +141,13 @@ final class Retention: UpkeepJob {
       let now = policy.hasAges ? believedTime(upkeep) : nil
       if pendingTrim == nil {
         let trim = try makeTrim(now, policy, generation, upkeep)
-        state.withLock { if $0.generation == generation { $0.trim = trim } }
+        state.withLock { state in
+          guard let trim, state.generation == generation else { return }
+          // One of an earlier policy may have been recorded meanwhile: the mark never moves back.
+          guard trim.segments[0].number >= directory.segments.current.trimmedBelow else { return }
+          state.trim = trim
+          if trim.reason == .disk { state.relief.noteTrim(free: trim.free, byteCount: trim.byteCount) }
+        }
       }
       if pendingStreamTrim == nil, !policy.rules.isEmpty {
         let trim = makeStreamTrim(now, policy, generation, upkeep)
@@ -160,17 +170,16 @@ final class Retention: UpkeepJob {
   ) throws(FileError) -> Trim? {
     let listing = directory.segments.current
     let candidates = listing.segments.dropLast()
-    var missing = try missingByteCount()
+    let (free, all) = try directory.files.space(directory.paths.directory)
+    var missing = max(0, policy.diskFreeMin.byteCount(ofDisk: all) - free)
     if policy.ageMax == nil, policy.byteCountMax == nil {
       noteDisk(isLow: missing > 0, upkeep)
       return nil
     }
     let sizes = try measure(listing)
+    let trimmed = state.withLock { $0.trimmed }
     // What an earlier trim has yet to remove is as good as gone: nothing more goes for it.
-    let unremovable = state.withLock { $0.unremovable }
-    let leavingByteCount = sizes.segments.reduce(0) {
-      $0 + ($1.key < listing.trimmedBelow && !unremovable.contains($1.key) ? $1.value : 0)
-    }
+    let leavingByteCount = trimmed.leaving.reduce(0) { $0 + (sizes.segments[$1] ?? 0) }
     missing = max(0, missing - leavingByteCount)
     var count = 0
     var reason = Trim.Reason.age
@@ -181,22 +190,43 @@ final class Retention: UpkeepJob {
       state.withLock { if $0.generation == generation { $0.streams = streams } }
     }
     func freed(_ count: Int) -> Int { candidates.prefix(count).reduce(0) { $0 + (sizes.segments[$1.number] ?? 0) } }
-    if policy.byteCountMax != nil {
+    if policy.byteCountMax != nil, trimmed.canRemove {
       let byteCount = sizes.byteCount - leavingByteCount + pendingByteCount(listing, sizes)
-      while count < candidates.count, byteCount - freed(count) > targetByteCount {
-        (count, reason) = (count + 1, .size)
-      }
+      let countMax = trimmed.isDoubtful ? min(count + 1, candidates.count) : candidates.count
+      while count < countMax, byteCount - freed(count) > targetByteCount { (count, reason) = (count + 1, .size) }
     }
-    if missing > 0, policy.byteCountMax != nil {
-      while count < candidates.count, freed(count) < missing { (count, reason) = (count + 1, .disk) }
+    let isDiskTrimmed = policy.byteCountMax != nil && trimmed.canRemove && allowsDiskTrim(trimmed, free: free, upkeep)
+    // One at a time: what it frees is seen before the next one goes.
+    if isDiskTrimmed, trimmed.leaving.isEmpty, freed(count) < missing, count < candidates.count {
+      (count, reason) = (count + 1, .disk)
     }
-    noteDisk(isLow: freed(count) < missing, upkeep)
+    noteDisk(isLow: freed(isDiskTrimmed ? candidates.count : count) < missing, upkeep)
     guard count > 0 else { return nil }
     let oldest = listing.segments[count]
     return Trim(
       segments: Array(candidates.prefix(count)), below: oldest.number,
       beginnings: SegmentRead(upkeep: upkeep).beginnings(oldest),
-      reason: reason, byteCount: freed(count))
+      reason: reason, byteCount: freed(count), free: free)
+  }
+
+  /// Whether segments may be removed to free space on the disk.
+  private func allowsDiskTrim(_ trimmed: TrimmedFiles, free: Int, _ upkeep: Upkeep) -> Bool {
+    guard trimmed.leaving.isEmpty else { return true }
+    let elapsed = configuration.elapsed()
+    let (isAllowed, isNew) = state.withLock { state in
+      let wasVain = state.relief.isVain
+      return (state.relief.allowsTrim(free: free, elapsed: elapsed), !wasVain && state.relief.isVain)
+    }
+    if isNew {
+      upkeep.log(
+        .warn(
+          """
+          removing the oldest segments frees no space on the disk of \(directory.paths.directory): something else \
+          holds their space, such as a backup that links them or a snapshot, or fills the disk. Others go one by one, \
+          ever more slowly
+          """))
+    }
+    return isAllowed
   }
 
   private func makeStreamTrim(
@@ -330,14 +360,6 @@ final class Retention: UpkeepJob {
 
   // MARK: the disk
 
-  /// How much less is free on the disk than has to stay free.
-  private func missingByteCount() throws(FileError) -> Int {
-    let policy = policy
-    if policy.diskFreeMin == .bytes(0) { return 0 }
-    let (free, all) = try directory.files.space(directory.paths.directory)
-    return max(0, policy.diskFreeMin.byteCount(ofDisk: all) - free)
-  }
-
   private func noteGrowth(_ upkeep: Upkeep) throws(FileError) {
     let (free, all) = try directory.files.space(directory.paths.directory)
     let (policy, targetByteCount) = (policy, targetByteCount)
@@ -415,8 +437,8 @@ final class Retention: UpkeepJob {
   /// The files of trimmed segments were removed, or could not be.
   func noteRemoval(of segments: [Segment], failed: Set<Int64>, _ upkeep: Upkeep) {
     state.withLock { state in
-      state.unremovable.subtract(segments.map(\.number))
-      state.unremovable.formUnion(failed)
+      if !state.trimmed.leaving.isDisjoint(with: failed) { state.relief.noteFailure() }
+      state.trimmed.noteRemoval(of: segments.map(\.number), failed: failed)
     }
     requestCheck(upkeep)
   }
@@ -460,11 +482,12 @@ final class Retention: UpkeepJob {
       ))
     state.withLock { state in
       state.trim = nil
+      state.trimmed.noteTrim(trim.segments.map(\.number))
       state.counts.segmentCounts[trim.reason, default: 0] += trim.segments.count
       state.counts.byteCounts[trim.reason, default: 0] += trim.byteCount
     }
     upkeep.archive.noteTrim(trim)
-    upkeep.add(TrimRemoval(trim))
+    upkeep.add(TrimRemoval(segments: trim.segments))
     // It may have been given up.
     upkeep.add(reserve)
   }

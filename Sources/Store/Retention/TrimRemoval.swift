@@ -2,12 +2,10 @@ internal import LogsSystem
 
 /// Removes the files of segments that are trimmed. One that is still being sealed is removed by that job.
 struct TrimRemoval: UpkeepJob {
-  private let trim: Trim
-
-  init(_ trim: Trim) { self.trim = trim }
+  let segments: [Segment]
 
   func run(on upkeep: Upkeep) -> UpkeepOutcome {
-    let segments = trim.segments.filter { !$0.isSealing }
+    let segments = segments.filter { !$0.isSealing }
     do throws(FileError) {
       try Self.remove(segments, upkeep)
     } catch {

@@ -20,6 +20,8 @@ struct Recovery {
     var closing: [SegmentWriter]
     /// Numbers whose file is missing although retention did not remove it.
     var missingCount: Int
+    /// Trimmed segments whose files cannot be removed now.
+    var unremoved: [Segment] = []
     /// Whether everything has to be checked, because the last stop was not clean.
     var needsCheck: Bool
     /// Whether nothing was there.
@@ -79,7 +81,7 @@ struct Recovery {
     }
     if !wasClean { try checkWAL(segment) }
     let (active, trimmedBelow) = try open(segment, storeFile)
-    try removeTrimmed(below: trimmedBelow, names)
+    let unremoved = removeTrimmed(below: trimmedBelow, names)
     let journal = try journal(storeFile.id, active, wasClean: wasClean)
     let isGivenUp = journal.isGivenUp
     var (streams, nextStreamID, latestReceived) = try streams(of: active, checksLast: !wasClean)
@@ -98,7 +100,7 @@ struct Recovery {
     return Result(
       directory: StoreDirectory(configuration, paths, storeFile, listing), active: active, journal: journal.journal,
       streams: streams, nextStreamID: nextStreamID, latestReceived: latestReceived, closing: closing,
-      missingCount: missingCount,
+      missingCount: missingCount, unremoved: unremoved,
       needsCheck: !wasClean)
   }
 
@@ -175,10 +177,21 @@ struct Recovery {
   }
 
   /// Removes segments that retention had no time to remove.
-  private func removeTrimmed(below number: Int64, _ names: Set<String>) throws(StoreError) {
-    for name in names.sorted() where StorePaths.segment(ofFile: name).map({ $0 < number }) ?? false {
-      try remove("\(paths.segments)/\(name)")
+  ///
+  /// - Returns: those that cannot be removed: what is stored does not depend on it.
+  private func removeTrimmed(below number: Int64, _ names: Set<String>) -> [Segment] {
+    var failed: Set<Int64> = []
+    for name in names.sorted() {
+      guard let trimmed = StorePaths.segment(ofFile: name), trimmed < number else { continue }
+      do throws(FileError) {
+        try files.remove("\(paths.segments)/\(name)")
+      } catch {
+        if failed.insert(trimmed).inserted {
+          configuration.log(.warn("a trimmed segment cannot be removed yet, which is tried again: \(error.text)"))
+        }
+      }
     }
+    return failed.sorted().map { Segment(number: $0, path: paths.segment($0), state: .trimmed) }
   }
 
   private func isEmpty(_ number: Int64) throws(StoreError) -> Bool {

@@ -1,0 +1,175 @@
+import CFaultVFS
+import CSQLite
+import Glibc
+import LogsDisk
+import LogsSystem
+import LogsWire
+import Testing
+
+@testable import LogsStore
+
+/// Where the files of trimmed segments cannot be removed, or free nothing, no more goes than makes sense.
+@Suite struct TrimRemovalTests {
+  private static func configuration(
+    _ disk: FaultDisk, _ directory: TestDirectory, _ clock: TestClock
+  ) -> StoreConfiguration {
+    var configuration = disk.configuration(directory, clock)
+    configuration.retentionInterval = .milliseconds(2)
+    configuration.upkeepRetryInterval = .milliseconds(20)
+    configuration.elapsed = { clock.now }
+    configuration.tailCacheByteCountMax = 0
+    return configuration
+  }
+
+  private static func removals(_ trimmed: TrimmedFiles) -> (leaving: Set<Int64>, failed: Set<Int64>, canRemove: Bool) {
+    (trimmed.leaving, trimmed.failed, trimmed.canRemove)
+  }
+
+  @Test func `another segment goes for one that cannot be removed, and a third when that one could be`() {
+    var trimmed = TrimmedFiles()
+    trimmed.noteTrim([1])
+    #expect(Self.removals(trimmed) == ([1], [], true))
+    trimmed.noteRemoval(of: [1], failed: [1])
+    #expect(Self.removals(trimmed) == ([], [1], true) && trimmed.isDoubtful)
+    trimmed.noteTrim([2])
+    trimmed.noteRemoval(of: [2], failed: [2])
+    #expect(Self.removals(trimmed) == ([], [1, 2], false))
+    // They are tried again.
+    trimmed.noteRemoval(of: [1], failed: [1])
+    #expect(Self.removals(trimmed) == ([], [1, 2], false))
+    trimmed.noteRemoval(of: [2], failed: [])
+    #expect(Self.removals(trimmed) == ([], [1], true) && !trimmed.isDoubtful)
+    // One that had been removed before says nothing.
+    trimmed.noteTrim([3, 4])
+    trimmed.noteRemoval(of: [3, 4], failed: [3, 4])
+    #expect(!trimmed.canRemove)
+    trimmed.noteRemoval(of: [2], failed: [])
+    #expect(Self.removals(trimmed) == ([], [1, 3, 4], false))
+  }
+
+  @Test func `what frees nothing on the disk is tried again ever more slowly`() {
+    var relief = DiskRelief()
+    func allows(free: Int, _ elapsed: Int64) -> Bool { relief.allowsTrim(free: free, elapsed: elapsed) }
+    #expect(allows(free: 100, 0))
+    relief.noteTrim(free: 100, byteCount: 50)
+    #expect(allows(free: 130, 0))
+    #expect(!relief.isVain)
+    var now: Int64 = 0
+    for pause in [10, 20, 40] {
+      relief.noteTrim(free: 100, byteCount: 50)
+      let end = now + Duration.seconds(pause).nanoseconds
+      #expect(!allows(free: 124, now))
+      #expect(relief.isVain)
+      #expect(!allows(free: 124, end - 1))
+      #expect(allows(free: 124, end))
+      now = end
+    }
+    relief.noteTrim(free: 100, byteCount: 50)
+    #expect(allows(free: 150, now))
+    #expect(!relief.isVain)
+    relief.noteTrim(free: 100, byteCount: 50)
+    relief.noteFailure()
+    #expect(allows(free: 100, now))
+  }
+
+  @Test func `where no file can be removed the history stays`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    let elapsed = WatchedClock()
+    var configuration = Self.configuration(disk, directory, TestClock())
+    configuration.elapsed = { elapsed.read() }
+    configuration.retention.byteCountMax = 16 << 20
+    let test = try TestStore(configuration, in: directory)
+    disk.inject(.init(operation: FAULT_DELETE, suffix: ".db", code: SQLITE_IOERR, isBesideSQLite: true))
+    var number: UInt64 = 0
+    func append() -> Refusal? {
+      let outcome = test.append("web", .test(RetentionTests.text(number + 1)), number: number + 1)
+      if outcome?.first == number + 1 { number += 1 }
+      return outcome?.refusal
+    }
+    for _ in 0..<100_000 where !test.sink.lines.contains(where: { $0.contains("cannot be removed yet") }) {
+      if append() != nil { elapsed.waitForLook() }
+    }
+    // It is tried again, and another one instead of it.
+    var refusalCount = 0
+    for _ in 0..<10_000 where refusalCount < 100 {
+      guard append()?.code == .overloaded else { continue }
+      refusalCount += 1
+      elapsed.waitForLook()
+    }
+    #expect(refusalCount == 100)
+    let trimmedCount = test.store.statistics.trimmedSegmentCount
+    #expect((1...3).contains(trimmedCount), "\(test.sink.lines)")
+    #expect(try #require(test.info("web")).first < number / 2)
+    disk.heal()
+    let refusedAt = number
+    for _ in 0..<100_000 where number < refusedAt + 200 {
+      if append() != nil { elapsed.waitForLook() }
+    }
+    #expect(number == refusedAt + 200)
+  }
+
+  @Test func `where removing segments frees nothing on the disk they go ever more slowly`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let disk = FaultDisk()
+    func setFree(_ free: Int) { disk.state.withLock { $0.space = (free: free << 20, all: 1 << 30) } }
+    setFree(200)
+    var configuration = Self.configuration(disk, directory, clock)
+    configuration.retention.byteCountMax = 1 << 30
+    configuration.retention.diskFreeMin = .bytes(100 << 20)
+    let test = try TestStore(configuration, in: directory)
+    for number in 1...5 as ClosedRange<UInt64> {
+      test.append("web", .test("\(number)"), number: number)
+      test.roll(clock)
+    }
+    setFree(50)
+    #expect(test.sink.waitForLine("trimmed: 1 segment below 2"))
+    #expect(test.sink.waitForLine("frees no space on the disk"))
+    #expect(test.sink.waitForLine("appends are refused"))
+    #expect(test.append("web", .test("6"), number: 6)?.refusal?.code == .diskFull)
+    #expect(test.store.statistics.trimmedSegmentCount == 1)
+    for below in [3, 4] {
+      for _ in 0..<1_000 where !test.sink.waitForLine("segment below \(below)", timeout: .milliseconds(50)) {
+        clock.advance(.seconds(10))
+      }
+    }
+    #expect(test.store.statistics.trimmedSegmentCount == 3)
+    setFree(200)
+    #expect(test.sink.waitForLine("enough is free on the disk again"))
+    #expect(test.append("web", .test("6"), number: 6)?.first == 6)
+    #expect(try test.readAll("web").texts == ["4", "5", "6"])
+  }
+
+  @Test func `a store starts though a trimmed segment cannot be removed, and removes it later`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let disk = FaultDisk()
+    var configuration = Self.configuration(disk, directory, clock)
+    do {
+      let test = try TestStore(configuration, in: directory)
+      for number in 1...3 as ClosedRange<UInt64> {
+        test.append("web", .test("\(number)"), number: number)
+        test.roll(clock)
+      }
+      test.close()
+    }
+    disk.inject(.init(operation: FAULT_DELETE, suffix: "0001.db", code: SQLITE_IOERR, isBesideSQLite: true))
+    configuration.retention.ageMax = .seconds(40 * 3600)
+    do {
+      let test = try TestStore(configuration, in: directory)
+      clock.advance(.seconds(16 * 3600))
+      #expect(test.sink.waitForLine("cannot be removed yet"))
+      test.close()
+    }
+    configuration.retention.ageMax = nil
+    let test = try TestStore(configuration, in: directory)
+    #expect(test.sink.waitForLine("a trimmed segment cannot be removed yet, which is tried again"))
+    #expect(try test.readAll("web").texts.last == "3")
+    #expect(test.append("web", .test("4"), number: 4)?.first == 4)
+    disk.heal()
+    let deadline = ContinuousClock.now + TestSink.patience
+    while directory.names().contains("0000000001.db"), ContinuousClock.now < deadline { usleep(1_000) }
+    #expect(!directory.names().contains("0000000001.db"))
+  }
+}
