@@ -242,6 +242,25 @@ import Testing
     #expect(found.values.allSatisfy { Set($0) == Set(Self.texts(1...UInt64($0.count))) })
   }
 
+  @Test func `a large row is packed in steps`() throws {
+    let row = SegmentRow(
+      stream: 1, numbers: 1...4_000, entryCount: 4_000, minTime: 1, maxTime: 1, severities: 1, received: 1,
+      rawLength: 1, producers: Sender.encode((1...4_000).map { Sender(producer: .test(1), number: $0) }),
+      batches: Self.numbered(1...4_000))
+    var restCount = 0
+    let pace = WorkPace { restCount += 1 }
+    let packed = try #require(RowPacker().pack(row, pace: pace))
+    let byteCount = row.producers.count + row.batches.count
+    #expect(restCount >= byteCount / WorkPace.stepByteCount && byteCount > 4 * WorkPace.stepByteCount)
+    let content = try RowUnpacker(nil).content(
+      producers: ByteString(), batches: packed, unpackedLength: Int64(row.batches.count))
+    #expect(content.producers == row.producers && content.batches == row.batches)
+    // Small ones count together.
+    restCount = 0
+    for _ in 0..<9 { pace.note(WorkPace.stepByteCount / 3) }
+    #expect((2...3).contains(restCount))
+  }
+
   static func numbered(_ numbers: ClosedRange<UInt64>) -> ByteString {
     var writer = ByteWriter()
     for number in numbers {

@@ -36,6 +36,27 @@ import Testing
     }
   }
 
+  @Test func `what is compressed in pieces is one frame that says its size`() {
+    let pieceByteCount = 1_000
+    let compressor = Compressor(hasCheck: true)
+    var seed: UInt64 = 1
+    let random = (0..<10_000).map { _ in
+      seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return UInt8(seed >> 56)
+    }
+    for count in [0, 1, 999, 1_000, 1_001, 1_999, 2_000, 10_000] {
+      for content in [random.prefix(count), [UInt8](repeating: 7, count: count)[...]].map({ ByteString(Array($0)) }) {
+        var pieceCount = 0
+        let frame = compressor.frame(content, each: pieceByteCount) { pieceCount += 1 }
+        #expect(pieceCount == max(1, (count + pieceByteCount - 1) / pieceByteCount))
+        #expect(Decompressor.contentByteCount(of: frame) == count)
+        #expect(Decompressor().content(of: frame, count: count) == content)
+      }
+    }
+    // Nothing of it stays in the compressor.
+    #expect(compressor.frame(ByteString(random)) == Compressor(hasCheck: true).frame(ByteString(random)))
+  }
+
   @Test func `other data is not a zstd frame`() {
     for hex in ["", "28 b5 2f", "28 b5 2f fd", "27 b5 2f fd 00 00", "50 2a 4d 18 00 00", "28 b5 2f fd 08 00"] {
       #expect(throws: WireDecodingError.self, "\(hex)") { try header(hex) }

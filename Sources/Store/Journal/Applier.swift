@@ -72,6 +72,8 @@ final class Applier: Sendable {
   /// Long enough that rows have many batches, and that fewer than one append in a hundred meets the applier, which a
   /// single connection would otherwise have as its 99th percentile.
   fileprivate static let lingerTime = Duration.milliseconds(40)
+  /// Between two steps of what is applied.
+  private static let restTime = Duration.microseconds(400)
   fileprivate static let retryInterval = Duration.seconds(1)
   /// What is checkpointed at once: appends wait for the disk as long as its sync takes, and that is as long as it is
   /// large.
@@ -255,7 +257,7 @@ final class Applier: Sendable {
       try active.apply(
         GroupRows(joining: groups), through: position, marks: queue.located(marks?.marks ?? []),
         markedThrough: marks?.through, indexesRuns: active.unindexedRunCount >= configuration.indexLagCountMax,
-        isSynced: false)
+        isSynced: false, pace: WorkPace { [self] in rest() })
     } catch {
       return obstruct(error, groups)
     }
@@ -272,6 +274,9 @@ final class Applier: Sendable {
     if hadObstacle { configuration.log(.notice("what was acknowledged last is in its segment now")) }
     if isSyncDue { sync(active, through: position) }
   }
+
+  /// Leaves the processor to others, unless somebody waits for what is being applied, or enough for the next time does.
+  private func rest() { _ = monitor.wait(timeout: Self.restTime) { state -> Bool? in state.isPressed ? true : nil } }
 
   /// Makes what was applied durable, so that the log may go on over it.
   private func sync(_ active: SegmentWriter, through position: UInt64) {

@@ -124,7 +124,7 @@ struct SegmentRow {
   /// - Parameters:
   ///   - statement: of `insertText`.
   ///   - packer: nil if the segment's format has no packed rows.
-  func insert(with statement: borrowing Statement, _ packer: RowPacker?) throws(SQLiteError) {
+  func insert(with statement: borrowing Statement, _ packer: RowPacker?, pace: WorkPace? = nil) throws(SQLiteError) {
     statement.bind(1, stream)
     statement.bind(2, bits: numbers.lowerBound)
     statement.bind(3, bits: numbers.upperBound - numbers.lowerBound + 1)
@@ -134,9 +134,10 @@ struct SegmentRow {
     statement.bind(7, severities)
     statement.bind(8, received)
     statement.bind(9, rawLength)
-    let packed = packer?.pack(self)
+    let packed = packer?.pack(self, pace: pace)
     statement.bind(10, packed == nil ? 0 : Int64(batches.count))
     statement.bind(11, copying: packed == nil ? producers : ByteString())
     try statement.run(12, packed ?? batches)
+    pace?.note(batches.count)
   }
 }

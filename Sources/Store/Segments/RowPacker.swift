@@ -115,7 +115,7 @@ final class RowPacker {
   }
 
   /// The row's senders and batches as one frame, if that is worth it.
-  func pack(_ row: SegmentRow) -> ByteString? {
+  func pack(_ row: SegmentRow, pace: WorkPace? = nil) -> ByteString? {
     let byteCount = row.producers.count + row.batches.count
     guard byteCount <= RowPacking.byteCountMax, let count = Batch.count(in: row.batches),
       row.batches.count <= count * Self.meanByteCountMax
@@ -125,11 +125,16 @@ final class RowPacker {
     if case .packing(let dictionary) = stage, byteCount <= Self.dictionaryRowByteCountMax {
       frame = dictionary.compressor.frame(Self.content(row))
     } else if count >= Self.batchCountMin {
-      frame = compressor.frame(Self.content(row))
+      frame = self.frame(Self.content(row), pace)
     } else {
       return nil
     }
     return frame.count <= byteCount - byteCount / Self.savingDivisor ? frame : nil
+  }
+
+  private func frame(_ content: ByteString, _ pace: WorkPace?) -> ByteString {
+    guard let pace, content.count > WorkPace.stepByteCount else { return compressor.frame(content) }
+    return compressor.frame(content, each: WorkPace.stepByteCount) { pace.note(WorkPace.stepByteCount) }
   }
 
   private static func content(_ row: SegmentRow) -> ByteString {

@@ -168,7 +168,7 @@ final class SegmentWriter: @unchecked Sendable {
   ///   - isSynced: whether it has to be durable. Otherwise a later transaction, or a sync of the WAL, makes it so.
   func apply(
     _ rows: GroupRows, through position: UInt64, marks: [LocatedMark] = [], markedThrough: Int64? = nil,
-    indexesRuns: Bool, isSynced: Bool
+    indexesRuns: Bool, isSynced: Bool, pace: WorkPace? = nil
   ) throws(SQLiteError) {
     try change(isSynced: isSynced, addsRows: true) { () throws(SQLiteError) in
       if indexesRuns { try database.execute(SegmentSchema.indexRunsText) }
@@ -176,7 +176,7 @@ final class SegmentWriter: @unchecked Sendable {
         Self.bind(insertStream, stream)
         try insertStream.run()
       }
-      for row in rows.rows { try row.insert(with: insertRun, packer) }
+      for row in rows.rows { try row.insert(with: insertRun, packer, pace: pace) }
       try write(marks, through: markedThrough)
       let update = try database.prepare("UPDATE journal SET position = ?1")
       update.bind(1, bits: position)

@@ -69,6 +69,35 @@ internal import CZstd
     return writer.finish()
   }
 
+  /// The same, made of pieces: whatever has to be done between them can be.
+  ///
+  /// - Parameters:
+  ///   - pieceByteCount: how much is compressed at once; each piece costs some bytes.
+  ///   - next: called behind each piece.
+  package func frame(_ bytes: ByteString, each pieceByteCount: Int, next: () -> Void) -> ByteString {
+    var writer = ByteWriter(capacity: 0)
+    let pieceCount = bytes.count / pieceByteCount + 1
+    let bound = ZSTD_compressBound(bytes.count) + pieceCount * ZSTD_compressBound(0)
+    let isDone = unsafe writer.append(upTo: bound) { room in
+      unsafe bytes.withUnsafeBytes { source in
+        unsafe _ = ZSTD_CCtx_reset(context, ZSTD_reset_session_only)
+        unsafe _ = ZSTD_CCtx_setPledgedSrcSize(context, UInt64(source.count))
+        var output = unsafe ZSTD_outBuffer(dst: room.baseAddress, size: room.count, pos: 0)
+        var input = unsafe ZSTD_inBuffer(src: source.baseAddress, size: 0, pos: 0)
+        while true {
+          unsafe input.size = min(input.size + pieceByteCount, source.count)
+          let isLast = unsafe input.size == source.count
+          let left = unsafe ZSTD_compressStream2(context, &output, &input, isLast ? ZSTD_e_end : ZSTD_e_flush)
+          guard left == 0 else { return nil }
+          next()
+          if isLast { return unsafe output.pos }
+        }
+      }
+    }
+    precondition(isDone, "zstd compresses everything into its bound")
+    return writer.finish()
+  }
+
   /// Lets `write` write a payload, and `finish` use the bytes to be stored, given the codec and the payload's size.
   ///
   /// Both are in memory that the next call reuses: allocating it for each batch of 130 KB would cost more than copying
