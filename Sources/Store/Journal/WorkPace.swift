@@ -1,5 +1,5 @@
-/// Divides long work into steps, between which other threads get the processor: a request that comes meanwhile waits for
-/// a step, and not for all of it.
+/// Divides long work into steps, between which other threads get the processor: a request that comes meanwhile waits
+/// for a step, and not for all of it.
 final class WorkPace {
   static let stepByteCount = 32 << 10
 
