@@ -10,6 +10,8 @@ struct RowScan {
 
   /// How far behind the last row that can be read others are looked for, where no index says.
   private static let blindIDCount: Int64 = 10_000
+  /// A row takes this many bytes at least: the kinds of its 12 columns, its id, its length, and where it begins.
+  private static let rowByteCountMin: Int64 = 16
 
   init(_ database: borrowing Database) throws(SQLiteError) {
     path = database.path
@@ -17,7 +19,8 @@ struct RowScan {
     ids = Self.highestID(database)
   }
 
-  /// By the table, or by the indexes that name its rows; 0 if neither can be read.
+  /// By the table, or by the indexes that name its rows; 0 if neither can be read. Rows are numbered from 1 on, without
+  /// gaps, so that damage cannot make it higher than the file has room for: all ids up to it may have to be tried.
   private static func highestID(_ database: borrowing Database) -> Int64 {
     let sources = [
       "SELECT max(id) FROM runs",
@@ -28,7 +31,12 @@ struct RowScan {
     for source in sources {
       do throws(SQLiteError) { highest = max(highest, try database.integer(source)) } catch { continue }
     }
-    return highest
+    do throws(SQLiteError) {
+      let byteCount = try database.integer("PRAGMA page_count") * database.integer("PRAGMA page_size")
+      return min(highest, byteCount / rowByteCountMin)
+    } catch {
+      return 0
+    }
   }
 
   /// Calls `visit` with each row that can be read, ascending.
