@@ -20,7 +20,8 @@ final class Intake: Sendable {
     let id: UInt64
     let submission: Submission
     let pending: PendingAppend
-    let continuation: CheckedContinuation<LogError?, Never>
+    /// Settled with why it was not taken.
+    let turn: WaitingTurn
   }
 
   private struct State {
@@ -156,16 +157,15 @@ extension Intake {
 
   private func submit(_ submission: Submission, _ pending: PendingAppend) async throws(LogError) {
     let id: UInt64
+    let turn: WaitingTurn
     switch try attempt(submission, pending) {
     case .begun(let rest):
       if let failure = finish(rest, pending) { throw failure }
       return
-    case .waits(let waiterID): id = waiterID
+    case .waits(let waiter): (id, turn) = (waiter.id, waiter.turn)
     }
     let failure = await withTaskCancellationHandler {
-      await withCheckedContinuation { continuation in
-        wait(Waiter(id: id, submission: submission, pending: pending, continuation: continuation))
-      }
+      await turn.outcome()
     } onCancel: {
       cancel(id)
     }
@@ -175,8 +175,8 @@ extension Intake {
   private enum Attempt {
     /// The first entries were taken.
     case begun(rest: ArraySlice<LogEntry>)
-    /// There is no room; the key to wait with.
-    case waits(UInt64)
+    /// There is no room. It has its place among those who wait, however late its caller gets to await its turn.
+    case waits(Waiter)
   }
 
   private func attempt(_ submission: Submission, _ pending: PendingAppend) throws(LogError) -> Attempt {
@@ -189,7 +189,9 @@ extension Intake {
       guard whenFull == .wait else { return (.failure(.queueFull), victims) }
       if let hopeless = state.hopeless { return (.failure(hopeless), victims) }
       state.waiterIDLast += 1
-      return (.success(.waits(state.waiterIDLast)), victims)
+      let waiter = Waiter(id: state.waiterIDLast, submission: submission, pending: pending, turn: WaitingTurn())
+      state.waiters.append(waiter)
+      return (.success(.waits(waiter)), victims)
     }
     return try result.get()
   }
@@ -211,26 +213,6 @@ extension Intake {
     return nil
   }
 
-  private func wait(_ waiter: Waiter) {
-    let begun = change { state -> (Result<ArraySlice<LogEntry>, LogError>?, [Draft]) in
-      if let closed = state.closed { return (.failure(closed), []) }
-      // The handler may have run already. This is checked under the lock: if it runs later, it finds the waiter.
-      if Task.isCancelled { return (.failure(.cancelled("waiting for room in the producer's queue")), []) }
-      guard state.hasRoomForSubmission else {
-        if let hopeless = state.hopeless { return (.failure(hopeless), []) }
-        state.waiters.append(waiter)
-        return (nil, [])
-      }
-      return (.success(state.add(waiter.submission, for: waiter.pending)), [])
-    }
-    switch begun {
-    case .success(let rest):
-      waiter.continuation.resume(returning: finish(rest, waiter.pending))
-    case .failure(let error): waiter.continuation.resume(returning: error)
-    case nil: break
-    }
-  }
-
   private func cancel(_ id: UInt64) {
     let waiter = state.withLock { state -> Waiter? in
       for offset in 0..<state.waiters.count where state.waiters[offset].id == id {
@@ -238,7 +220,7 @@ extension Intake {
       }
       return nil
     }
-    waiter?.continuation.resume(returning: .cancelled("waiting for room in the producer's queue"))
+    waiter?.turn.settle(.cancelled("waiting for room in the producer's queue"))
   }
 
   /// Seals a stream after everything handed over for it before. There is always room for that.
@@ -281,7 +263,7 @@ extension Intake {
     }
     // They fill drafts, which leads to the next turn.
     while let (waiter, rest) = admit() {
-      waiter.continuation.resume(returning: finish(rest, waiter.pending))
+      waiter.turn.settle(finish(rest, waiter.pending))
     }
     return (drafts, begunFirst)
   }
@@ -327,6 +309,6 @@ extension Intake {
       while let waiter = state.waiters.popFirst() { waiters.append(waiter) }
       return waiters
     }
-    for waiter in waiters { waiter.continuation.resume(returning: error) }
+    for waiter in waiters { waiter.turn.settle(error) }
   }
 }
