@@ -19,7 +19,7 @@ writer=""
 follower=""
 
 finish() {
-  trap - INT TERM EXIT
+  trap - HUP INT TERM EXIT
   for process in $follower $writer $server; do
     kill "$process" 2>/dev/null || true
   done
@@ -29,7 +29,7 @@ finish() {
   done
   rm -rf "$work"
 }
-trap 'finish; exit 0' INT TERM
+trap 'finish; exit 0' HUP INT TERM
 trap finish EXIT
 
 if [ -z "$log" ]; then
