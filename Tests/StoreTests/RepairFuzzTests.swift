@@ -94,11 +94,9 @@ import Testing
 
   /// Appends entries in batches of their own, all in one commit.
   private static func appendTogether(_ texts: [String], to stream: String, after number: UInt64, _ test: TestStore) {
-    let requests = texts.enumerated().map { offset, text in
-      test.enqueue(stream, .batch(.test([text])), producer: producer, number: number + UInt64(offset) + 1)
-    }
-    test.store.commitQueued()
-    for request in requests { #expect(test.sink.outcome(request)?.first != nil) }
+    let batches = texts.map { Batch.test($0) }
+    let outcomes = test.appendTogether(batches, to: stream, producer: producer, from: number + 1)
+    #expect(outcomes.allSatisfy { $0?.first != nil })
   }
 
   @Test(arguments: seeds)

@@ -182,11 +182,8 @@ import Testing
       let test = try TestStore(Self.configuration(directory, clock), in: directory, commitsHere: true)
       Self.append(1...Self.count, test)
       // Large enough not to need it.
-      let requests = (1...Self.count).map { number in
-        test.enqueue("large", .batch(.test([packed[Int(number) - 1]])), producer: 9, number: number)
-      }
-      test.store.commitQueued()
-      for request in requests { #expect(test.sink.outcome(request)?.first != nil) }
+      let outcomes = test.appendTogether(packed.map { Batch.test($0) }, to: "large", producer: 9, from: 1)
+      #expect(outcomes.allSatisfy { $0?.first != nil })
       test.roll(clock)
       test.close()
     }

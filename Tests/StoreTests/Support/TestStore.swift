@@ -81,6 +81,41 @@ final class TestStore: Sendable {
     sink.outcome(submit(stream, .batch(batch), producer: producer, number: number, floor: floor, client: client))
   }
 
+  /// Appends batches of one producer, all in one commit, whatever the writer's thread is about to do.
+  ///
+  /// - Parameter number: of the first of them; the others follow.
+  @discardableResult
+  func appendTogether(
+    _ batches: [Batch], to stream: String, producer: UInt64 = 1, from number: UInt64
+  ) -> [WriteOutcome?] {
+    let requests = holdingWriter {
+      batches.indices.map { index in
+        enqueue(stream, .batch(batches[index]), producer: producer, number: number + UInt64(index))
+      }
+    }
+    store.commitQueued()
+    return requests.map { sink.outcome($0) }
+  }
+
+  /// Has nothing committed while `body` runs.
+  private func holdingWriter<Result>(_ body: () -> Result) -> Result {
+    let hold = Monitor((isHeld: false, isOver: false))
+    // It is refused by the thread that has the writer.
+    let deletion = Deletion(
+      stream: StreamName(stored: "not there"), incarnation: .any, numbers: nil, author: "user 1000")
+    store.delete(deletion) { _ in
+      hold.withLock { $0.isHeld = true }
+      hold.signal()
+      _ = hold.wait(timeout: TestSink.patience) { $0.isOver ? true : nil }
+    }
+    #expect(hold.wait(timeout: TestSink.patience) { $0.isHeld ? true : nil } == true)
+    defer {
+      hold.withLock { $0.isOver = true }
+      hold.signal()
+    }
+    return body()
+  }
+
   func info(_ stream: String) -> StreamInfo? { store.stream(named: StreamName(stored: stream)) }
 
   func read(_ request: ReadRequest) -> Result<ReadResult, StoreError> {
