@@ -49,6 +49,8 @@ package struct StoreConfiguration: Sendable {
   /// While the last commit, or the recent average, takes longer than this, all commits are left to the writer's thread,
   /// so that other threads can do what needs no disk. Zero leaves all to it.
   package var leadCommitTimeMax: Duration = .milliseconds(1)
+  /// How long the store waits for another program that holds a lock on the active segment, which none should.
+  package var lockTimeMax: Duration = .seconds(2)
   /// The last entries of each stream that stay in memory.
   package var tailCacheEntryCountMax = 1000
   /// The memory for all of them together.

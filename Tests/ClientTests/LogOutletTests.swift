@@ -180,7 +180,7 @@ final class KeepingSink: LogSink {
     outlet.bind(to: producer)
     logger.info("3")
     logger.critical("4")
-    #expect(await producer.shutdown(deadline: .seconds(30)))
+    #expect(await producer.shutdown(deadline: .seconds(300)))
     // Nothing takes it anymore, and no harm is done.
     logger.info("5")
     await client.shutdown()

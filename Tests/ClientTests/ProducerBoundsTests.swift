@@ -28,9 +28,9 @@ import Testing
     #expect(full.accepted == 20_000)
     #expect(full.waitingByteCount < 256 << 10)
     try await server.onLoop { $0.speak() }
-    #expect(await producer.flush(timeout: .seconds(60)))
+    #expect(await producer.flush(timeout: .seconds(300)))
     producer.log(LogEntry(message: "20001"))
-    #expect(await producer.flush(timeout: .seconds(60)))
+    #expect(await producer.flush(timeout: .seconds(300)))
     let counts = producer.counts
     let stored = try await server.onLoop { $0.streams[web]?.entries ?? [] }
     let numbers = stored.filter { !isNotice($0) }.map(\.number)
@@ -57,9 +57,9 @@ import Testing
       producer.log(LogEntry(message: ByteString("\(number) \(String(repeating: "y", count: 40))")))
     }
     try await server.onLoop { $0.speak() }
-    #expect(await producer.flush(timeout: .seconds(60)))
+    #expect(await producer.flush(timeout: .seconds(300)))
     for number in 5_001...5_010 { producer.log(LogEntry(message: ByteString("\(number)"))) }
-    #expect(await producer.flush(timeout: .seconds(60)))
+    #expect(await producer.flush(timeout: .seconds(300)))
     var next: UInt64 = 1
     for entry in try await server.onLoop({ $0.streams[web]?.entries ?? [] }) {
       if isNotice(entry) {

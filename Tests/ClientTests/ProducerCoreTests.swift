@@ -131,7 +131,7 @@ import Testing
     // Each has a little over 1 KiB; a window has 32 of them.
     #expect(faults.value.handedCountMax <= 64 + 32)
     try await server.onLoop { $0.speak() }
-    #expect(await producer.flush(timeout: .seconds(60)))
+    #expect(await producer.flush(timeout: .seconds(300)))
     for name in names.dropFirst() {
       let numbers = try await server.onLoop { $0.streams[name]?.entries.map(\.number) ?? [] }
       #expect(numbers.elementsEqual(1...20))
@@ -169,7 +169,7 @@ import Testing
     let client = try LogClient(.test(server.url))
     let producer = try producer(client, Shared(MoodyBacklog.Faults(changeCountMax: 1))) { $0.batchEntryCountMax = 1 }
     for number in 1...9 { producer.log(.info, "\(number)") }
-    #expect(await producer.flush(timeout: .seconds(60)))
+    #expect(await producer.flush(timeout: .seconds(300)))
     #expect(try await server.onLoop { $0.streams[web]?.messages } == (1...9).map(String.init))
     #expect(producer.counts.acknowledged == 9)
     await producer.shutdown()
@@ -207,9 +207,9 @@ import Testing
     }
     #expect((50...100).contains(handed.value))
     try await server.onLoop { $0.speak() }
-    #expect(await producer.flush(timeout: .seconds(60)))
+    #expect(await producer.flush(timeout: .seconds(300)))
     #expect(try await producer.append(entries(1...1)).entryCount == 1)
-    #expect(await producer.flush(timeout: .seconds(60)))
+    #expect(await producer.flush(timeout: .seconds(300)))
     let counts = producer.counts
     #expect(counts.accepted == counts.acknowledged + counts.dropped && counts.waiting == 0)
     await producer.shutdown()

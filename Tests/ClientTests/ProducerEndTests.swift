@@ -45,7 +45,7 @@ import Testing
     let graceful = try testProducer(client)
     let run = Task { try await graceful.run() }
     graceful.log(.info, "1")
-    let stop = Task { await graceful.shutdown(deadline: .seconds(60)) }
+    let stop = Task { await graceful.shutdown(deadline: .seconds(300)) }
     try await server.onLoop { $0.speak() }
     #expect(await stop.value)
     try await run.value

@@ -40,12 +40,12 @@ import Testing
     let client = try LogClient(.test(server.url))
     let producer = try testProducer(client, spool: directory)
     #expect(await producer.flush(timeout: .zero) == false)
-    async let isDone = producer.flush(timeout: .seconds(60))
+    async let isDone = producer.flush(timeout: .seconds(300))
     if hasMore { producer.log(.info, "41") }
     try await server.onLoop { $0.speak() }
     #expect(await isDone)
     #expect(producer.counts.acknowledged >= 40)
-    #expect(await producer.flush(timeout: .seconds(60)) && producer.counts.waiting == 0)
+    #expect(await producer.flush(timeout: .seconds(300)) && producer.counts.waiting == 0)
     await producer.shutdown()
     await client.shutdown()
   }
@@ -74,7 +74,7 @@ import Testing
     try await server.onLoop { $0.speak() }
     _ = try await first.receipt
     await server.until { $0.record.appends.filter { $0.number == 2 }.count >= 2 }
-    #expect(await producer.flush(timeout: .seconds(60)))
+    #expect(await producer.flush(timeout: .seconds(300)))
     let counts = producer.counts
     #expect(counts.acknowledged == 2 && counts.waiting == 0)
     #expect(try await server.onLoop { $0.record.appends.filter { $0.number == 1 }.count } == 1)

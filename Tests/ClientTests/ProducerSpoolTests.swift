@@ -36,7 +36,7 @@ import Testing
     let restored = second.counts.restored
     #expect(restored == 600 || restored == 0)
     #expect(try await second.append(entries(601...610)).sequences == 601...610)
-    #expect(await second.flush(timeout: .seconds(60)))
+    #expect(await second.flush(timeout: .seconds(300)))
     #expect(second.counts.restored == 600)
     #expect(second.counts.acknowledged == 610)
     #expect(second.counts.waitingByteCount == 0)
@@ -56,7 +56,7 @@ import Testing
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
     let second = try testProducer(client, spool: directory)
-    #expect(await second.flush(timeout: .seconds(60)))
+    #expect(await second.flush(timeout: .seconds(300)))
     #expect(try await server.onLoop { $0.streams[web]?.head } == 50)
     await second.shutdown()
     await client.shutdown()
@@ -83,7 +83,7 @@ import Testing
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
     let second = try testProducer(client, spool: directory)
-    #expect(await second.flush(timeout: .seconds(60)))
+    #expect(await second.flush(timeout: .seconds(300)))
     let streams = try await server.onLoop { $0.streams.mapValues(\.messages) }
     #expect(streams[web] == (1...20).map(String.init) && streams["audit"] == streams[web])
     #expect(streams["orders/1"] == [1, 4, 7, 10, 13, 16, 19].map(String.init))
@@ -121,7 +121,7 @@ import Testing
     #expect(producer.counts.dropped > 1_000)
     #expect(producer.counts.waitingByteCount <= 1 << 20)
     try await server.onLoop { $0.speak() }
-    #expect(await producer.flush(timeout: .seconds(60)))
+    #expect(await producer.flush(timeout: .seconds(300)))
     let counts = producer.counts
     #expect(counts.acknowledged + counts.dropped == 3_000)
     // Each notice stands in the place of the missing entries that it reports.
@@ -166,7 +166,7 @@ import Testing
     #expect(handed.value < 2_500)
     try await server.onLoop { $0.speak() }
     try await feeding.value
-    #expect(await producer.flush(timeout: .seconds(60)))
+    #expect(await producer.flush(timeout: .seconds(300)))
     #expect(producer.counts.dropped == 0)
     #expect(try await server.onLoop { $0.streams[web]?.entries.map(\.number) ?? [] }.elementsEqual(1...3_000))
     await producer.shutdown()
@@ -184,7 +184,7 @@ import Testing
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
     let second = try testProducer(client, spool: directory) { $0.spool?.ageMax = .nanoseconds(1) }
-    #expect(await second.flush(timeout: .seconds(60)))
+    #expect(await second.flush(timeout: .seconds(300)))
     let stored = try await server.onLoop { $0.streams[web]?.entries ?? [] }
     #expect(stored.filter { !isNotice($0) }.map(\.number).elementsEqual(1...32))
     #expect(stored.compactMap { DropNotice($0) } == [DropNotice(entryCount: 18, reason: .tooOld)])
@@ -214,7 +214,7 @@ import Testing
     let second = try testProducer(client, spool: directory) {
       $0.onEvent = { event in if case .spoolDamaged(let text) = event { told.change { $0.append(text) } } }
     }
-    #expect(await second.flush(timeout: .seconds(60)))
+    #expect(await second.flush(timeout: .seconds(300)))
     #expect(told.value.count == 1 && told.value[0].contains("1 batch with 1 entry of stream web"), "\(told.value)")
     let counts = second.counts
     #expect(counts.restored == 50)

@@ -15,7 +15,7 @@ import Testing
     for number in 1...20_000 {
       producer.log(.warning, "\(number)", attributes: ["n": number], source: "test")
       // More than the queue holds at once would be dropped.
-      if number % 1_000 == 0 { #expect(await producer.flush(timeout: .seconds(60))) }
+      if number % 1_000 == 0 { #expect(await producer.flush(timeout: .seconds(300))) }
     }
     let stored = try await server.onLoop { $0.streams[web]?.entries ?? [] }
     #expect(stored.map(\.number).elementsEqual(1...20_000))
@@ -125,7 +125,7 @@ import Testing
     isOver.change { $0 = true }
     let count = await logging.value
     let receipt = try await pending.receipt
-    #expect(await producer.flush(timeout: .seconds(60)))
+    #expect(await producer.flush(timeout: .seconds(300)))
     let stored = try await server.onLoop { $0.streams[web]?.entries ?? [] }
     #expect(stored.count == 20_000 + count && receipt.entryCount == 20_000)
     let own = receipt.ranges.flatMap { range in range.map { stored[Int($0) - 1].number } }
@@ -162,7 +162,7 @@ import Testing
         producer.log(LogEntry(message: ByteString("\(number) \(String(repeating: "x", count: 95))"), time: 1))
       }
       try await server.onLoop { $0.speak() }
-      #expect(await producer.flush(timeout: .seconds(60)))
+      #expect(await producer.flush(timeout: .seconds(300)))
       let counts = try await server.onLoop { $0.streams[web]?.batches.map { Int($0.header.count) } ?? [] }
       #expect(counts.max() ?? 0 <= expected)
       #expect(counts.reduce(0, +) == 100)
@@ -182,7 +182,7 @@ import Testing
       let client = try LogClient(.test(server.url))
       let producer = try testProducer(client) { $0.batchEntryCountMax = 3 }
       for number in 1...200 { producer.log(LogEntry(message: ByteString("\(number)"))) }
-      #expect(await producer.shutdown(deadline: .seconds(60)))
+      #expect(await producer.shutdown(deadline: .seconds(300)))
       #expect(try await server.onLoop { $0.streams[web]?.messages } == (1...200).map(String.init))
       #expect(producer.counts.acknowledged == 200)
       await client.shutdown()
@@ -204,7 +204,7 @@ import Testing
     }
     producer.log(.info, "5")
     #expect(try await producer.append(entries(1...1), to: db).sequences == 1...1)
-    #expect(await producer.flush(timeout: .seconds(60)))
+    #expect(await producer.flush(timeout: .seconds(300)))
     #expect(producer.counts.refused == 3)
     #expect(producer.counts.acknowledged == 2)
     #expect(producer.counts.waiting == 0)
@@ -246,7 +246,7 @@ import Testing
     #expect(producer.counts.waiting == 50 && producer.counts.refused == 0)
     try await server.onLoop { $0.faults.onAppend = { _ in nil } }
     await server.until { $0.streams[web]?.head == 50 }
-    #expect(await producer.flush(timeout: .seconds(60)))
+    #expect(await producer.flush(timeout: .seconds(300)))
     #expect(try await server.onLoop { $0.streams[web]?.messages } == (1...50).map(String.init))
     #expect(events.value.last == "released \(web)" && events.value.count == 2)
     await producer.shutdown()
@@ -267,7 +267,7 @@ import Testing
     }
     #expect(producer.counts.waiting == 2)
     try await server.onLoop { $0.faults.handshakeRefusal = nil }
-    #expect(await producer.flush(timeout: .seconds(60)))
+    #expect(await producer.flush(timeout: .seconds(300)))
     #expect(try await server.onLoop { $0.streams[web]?.messages } == ["1", "2"])
     #expect(producer.counts.acknowledged == 2)
     await producer.shutdown()
@@ -310,7 +310,7 @@ import Testing
       ($0 as? LogError)?.code == .invalidEntry
     }
     try await server.onLoop { $0.speak() }
-    #expect(await producer.flush(timeout: .seconds(60)))
+    #expect(await producer.flush(timeout: .seconds(300)))
     #expect(try await server.onLoop { $0.streams[web]?.entries.map(\.kind) } == [.log, .status, .log])
     await producer.shutdown()
     await client.shutdown()

@@ -188,7 +188,7 @@ import Testing
       let client = try LogClient(.test(isReached ? server.url : "logs://127.0.0.1:1"))
       await client.suspend()
       let pending = try await client.submit(entries(1...1), to: web)
-      await client.shutdown(deadline: isReached ? .seconds(10) : .milliseconds(20))
+      await client.shutdown(deadline: isReached ? .seconds(300) : .milliseconds(20))
       if isReached {
         #expect(try await pending.receipt.sequences == 1...1)
       } else {
@@ -209,7 +209,7 @@ import Testing
     #expect(await producer.flush(timeout: .milliseconds(20)) == false)
     #expect(try await server.onLoop { $0.record.connectionCount } == 0)
     await client.resume()
-    #expect(await producer.flush(timeout: .seconds(50)))
+    #expect(await producer.flush(timeout: .seconds(300)))
     #expect(try await server.onLoop { $0.streams[web]?.messages } == (1...100).map { "\($0)" })
     await producer.shutdown()
     await client.shutdown()

@@ -98,7 +98,7 @@ import Testing
           _ = try await producer.submit([LogEntry(message: ByteString(text))], to: StreamName(name))
         }
       }
-      #expect(await producer.flush(timeout: .seconds(60)))
+      #expect(await producer.flush(timeout: .seconds(300)))
       for name in names {
         #expect(try await client.read(StreamName(name)).entries.map(\.entry.text) == ["1", "2", "3"], "\(name)")
       }

@@ -176,14 +176,14 @@ import Testing
       let server = try TestServer(scene)
       let other = try client(server)
       let second = try producer(spool, events)
-      #expect(await second.flush(timeout: .seconds(30)))
+      #expect(await second.flush(timeout: .seconds(300)))
       #expect(try await other.read(Self.web).entries.map(\.entry.text) == ["1", "2", "3"])
       _ = try await other.delete(Self.web)
       if isPassed { _ = try await second.append([LogEntry(message: "4")]) }
       await second.shutdown()
 
       let third = try producer(copy, events)
-      #expect(await third.flush(timeout: .seconds(30)))
+      #expect(await third.flush(timeout: .seconds(300)))
       #expect(third.counts.restored == 3)
       #expect(third.counts.acknowledged == 3 && third.counts.refused == 0)
       await third.shutdown()

@@ -157,7 +157,7 @@ import Testing
         found.withLock { $0 = .some(fields.count > 16 ? Int(fields[16]) : nil) }
         found.signal()
       }
-      return found.wait(timeout: .seconds(10)) { $0 } ?? nil
+      return found.wait(timeout: TestSink.patience) { $0 } ?? nil
     }
     let plain = try #require(try Self.requests(["a"], of: test).first)
     var searching = plain

@@ -16,6 +16,8 @@ import Testing
     // A copy stands for what a crash leaves.
     configuration.noticesCopies = false
     configuration.tailCacheByteCountMax = 0
+    // A lock stands for an applier that has not come so far, however long a test takes meanwhile.
+    configuration.lockTimeMax = TestSink.patience
     return configuration
   }
 
@@ -274,6 +276,28 @@ import Testing
       #expect(directory.contents("data/journal").count == (1 << 20) + 4096)
       #expect(!directory.names("data").contains("journal.tmp"))
     }
+  }
+
+  @Test func `a backup that waits in vain for what is in the journal changes nothing of the one before`() throws {
+    let directory = TestDirectory()
+    let test = try TestStore(Self.configuration(directory), in: directory, commitsHere: true)
+    let target = directory.path + "/backup"
+    func back(patience: Duration) throws {
+      var backup = try StoreBackup(of: directory.data, to: target, usesLinks: false, patience: patience)
+      _ = try backup.run()
+    }
+    test.append("web", .test("first"), number: 1)
+    try back(patience: TestSink.patience)
+    let manifest = directory.contents("backup/manifest")
+    let lock = try Database(directory.data + "/segments/0000000001.db", mode: .readWrite, vfs: nil)
+    try lock.execute("BEGIN IMMEDIATE")
+    #expect(test.append("web", .test("second"), number: 2)?.first == 2)
+    let error = #expect(throws: StoreError.self) { try back(patience: .milliseconds(10)) }
+    #expect(error?.code == .busy && error?.message.contains("does not get what it has acknowledged") == true)
+    #expect(directory.contents("backup/manifest") == manifest)
+    try lock.execute("ROLLBACK")
+    try back(patience: TestSink.patience)
+    #expect(directory.contents("backup/manifest") != manifest)
   }
 
   @Test func `a read waits 5 s for what is in the journal and cannot be put into its segment`() throws {

@@ -352,7 +352,7 @@ import Testing
       }
     }
     isOver.store(true, ordering: .relaxed)
-    #expect(skips.wait(timeout: .seconds(30)) { $0.endedCount == 2 ? true : nil } == true)
+    #expect(skips.wait(timeout: TestSink.patience) { $0.endedCount == 2 ? true : nil } == true)
     #expect(skips.withLock { $0.lost } == [])
     #expect(try #require(test.info("web")).first > 1)
     #expect(!test.sink.lines.contains { $0.contains("lost") })

@@ -45,6 +45,6 @@ import Testing
       isDone.signal()
     }
     waiter = nil
-    #expect(isDone.wait(timeout: .seconds(60)) { $0 ? true : nil } == true)
+    #expect(isDone.wait(timeout: .seconds(300)) { $0 ? true : nil } == true)
   }
 }

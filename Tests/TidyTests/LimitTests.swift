@@ -100,11 +100,12 @@ import Testing
     }
   }
 
-  @Test func `the limits of the archive are those of the code`() throws {
+  @Test func `the limits of the archive and of backups are those of the code`() throws {
     let page = try Tree.file("spec/limits.md").lines
     for (row, file, line) in [
       ("| `archive-deletions` | 10,000 ranges or", "Archive/ArchiveNotes", "deletionCountMax = 10_000"),
       ("| `archive-ranges` | 10,000 ranges that", "Archive/ArchiveHead", "removedRangeCountMax = 10_000"),
+      ("| `backup-catch-up` | 60 s that", "Backup/StoreBackup", "patience: Duration = .seconds(60)"),
       ("| `archive-pace` | 64 MiB a second", "Archive/SegmentArchive", "byteCountPerSecond = 64 << 20"),
       (
         "| `archive-wait` | 30 min that", "StoreConfiguration",

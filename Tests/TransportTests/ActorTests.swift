@@ -32,7 +32,7 @@ private actor EchoShard {
   func connect(to endpoint: Endpoint) async throws -> String {
     // A connection cannot leave its isolation through a continuation, so it is kept before the task goes on.
     try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-      Connector.connect(to: endpoint, on: loop, timeout: .seconds(10)) { result in
+      Connector.connect(to: endpoint, on: loop, timeout: .seconds(300)) { result in
         continuation.resume(with: result.map { self.connection = $0 }.mapError { $0 })
       }
     }
@@ -103,7 +103,7 @@ private actor CountingHandler: ConnectionHandler {
   func count(from endpoint: Endpoint) async -> Int {
     await withCheckedContinuation { continuation in
       waiter = continuation
-      Connector.connect(to: endpoint, on: loop, timeout: .seconds(10)) { result in
+      Connector.connect(to: endpoint, on: loop, timeout: .seconds(300)) { result in
         if case .success(let connection) = result { connection.handler = self }
       }
     }

@@ -204,7 +204,7 @@ final class TestServer: Sendable {
 extension EventLoop {
   /// Connects and prepares the connection on the loop.
   func connect(
-    to endpoint: Endpoint, timeout: Duration = .seconds(10),
+    to endpoint: Endpoint, timeout: Duration = .seconds(300),
     prepare: @escaping @Sendable (Connection, Recorder) -> Void
   ) async throws {
     let result: Result<Void, TransportError> = await withCheckedContinuation { continuation in

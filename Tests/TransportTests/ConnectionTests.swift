@@ -367,7 +367,7 @@ import Testing
     let box = LoopBox<Connection?>(nil)
     await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
       loop.execute {
-        Connector.connect(to: server.endpoint, on: loop, timeout: .seconds(10)) { result in
+        Connector.connect(to: server.endpoint, on: loop, timeout: .seconds(300)) { result in
           if case .success(let connection) = result { box.value = connection }
           continuation.resume()
         }

@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct ConnectorTests {
   private func failure(
-    to endpoint: Endpoint, timeout: Duration = .seconds(10)
+    to endpoint: Endpoint, timeout: Duration = .seconds(300)
   ) async throws -> TransportError? {
     let loop = try EventLoop.start(name: "client")
     defer { loop.stop() }
@@ -72,7 +72,7 @@ import Testing
     return await withCheckedContinuation { continuation in
       loop.execute {
         _ = ConnectAttempt(
-          endpoint: .tcp(host: "many", port: 1), loop: loop, timeout: .seconds(10),
+          endpoint: .tcp(host: "many", port: 1), loop: loop, timeout: .seconds(300),
           resolve: { _, _ throws(TransportError) in
             var all: [SocketAddress] = []
             for (host, port) in addresses { all += try SocketAddress.resolve(host: host, port: port) }
@@ -172,11 +172,11 @@ import Testing
     let outcome = LoopBox<TransportError?>(nil)
     await loop.run {
       let attempt = Connector.connect(
-        to: .tcp(host: "localhost", port: 1), on: loop, timeout: .seconds(10)
+        to: .tcp(host: "localhost", port: 1), on: loop, timeout: .seconds(300)
       ) { _ in cancelled.value = false }
       attempt.cancel()
       attempt.cancel()
-      Connector.connect(to: .tcp(host: "does-not-exist.invalid", port: 1), on: loop, timeout: .seconds(10)) {
+      Connector.connect(to: .tcp(host: "does-not-exist.invalid", port: 1), on: loop, timeout: .seconds(300)) {
         if case .failure(let error) = $0 { outcome.value = error }
       }
     }

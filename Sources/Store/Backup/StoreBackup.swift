@@ -43,8 +43,13 @@ package struct StoreBackup {
   /// - Parameters:
   ///   - usesLinks: whether sealed segments become further names of the same files, where they can.
   ///   - readsKept: whether all that stays in the backup is compared with its checksum, not only what looks changed.
+  ///   - patience: how long the server may take to get what it has acknowledged into its segments. A backup that fails
+  ///     because the machine is busy is worse than one that takes longer.
   /// - Throws: also if the server does not get what it has acknowledged into its segments.
-  package init(of directory: String, to path: String, usesLinks: Bool, readsKept: Bool = false) throws(StoreError) {
+  package init(
+    of directory: String, to path: String, usesLinks: Bool, readsKept: Bool = false,
+    patience: Duration = .seconds(60)
+  ) throws(StoreError) {
     source = StorePaths(directory: directory)
     self.usesLinks = usesLinks
     self.readsKept = readsKept
@@ -87,7 +92,7 @@ package struct StoreBackup {
     }
     if lock == nil {
       let view = try StoreView(directory: directory)
-      guard try view.awaitJournal() else {
+      guard try view.awaitJournal(within: patience) else {
         if try !view.isInUse() {
           throw StoreError(.locked, "\(directory) was just being closed by a server; try again")
         }

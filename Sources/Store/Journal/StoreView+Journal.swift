@@ -3,14 +3,15 @@ internal import LogsDisk
 internal import LogsSystem
 
 extension StoreView {
-  private static let journalPatience = Duration.seconds(5)
+  /// How long a reader waits: it then goes on with what is there.
+  package static let journalPatience = Duration.seconds(5)
   private static let journalPauseMicroseconds: UInt32 = 5_000
 
   /// Waits until what the directory's server has acknowledged so far is in the segments.
   ///
-  /// - Returns: false if it does not get there: no server runs, and a start has to bring it from the journal; or the
-  ///   server cannot.
-  package func awaitJournal() throws(StoreError) -> Bool {
+  /// - Returns: false if it does not get there in time: no server runs, and a start has to bring it from the journal;
+  ///   or the server cannot.
+  package func awaitJournal(within patience: Duration = journalPatience) throws(StoreError) -> Bool {
     let number = try newest()
     guard number > 0, var anchor = try anchor(of: number) else { return true }
     var found = try journalEnd(from: anchor)
@@ -21,7 +22,7 @@ extension StoreView {
       found = try journalEnd(from: anchor)
     }
     guard let end = found else { return true }
-    let deadline = ContinuousClock.now + Self.journalPatience
+    let deadline = ContinuousClock.now + patience
     while try isInUse(), ContinuousClock.now < deadline {
       // A segment that is no longer the newest has everything.
       guard try newest() == number, let now = try self.anchor(of: number), now.id == anchor.id, now.position < end

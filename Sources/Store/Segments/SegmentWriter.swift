@@ -16,10 +16,6 @@ final class SegmentWriter: @unchecked Sendable {
   private let updateMarksThrough: Statement
   private let packer: RowPacker?
 
-  /// The busy timeout is for other programs that write to the segment, which none should.
-  private static let configuration = WALDatabase.Configuration(
-    applicationID: SegmentSchema.applicationID, kind: "segment", cacheKibibyteCount: 16 << 10, busyTimeout: .seconds(2))
-
   let createdAt: Int64
   /// The size of the segment, with what will soon be in it.
   var byteCount: Int {
@@ -56,7 +52,10 @@ final class SegmentWriter: @unchecked Sendable {
     _ segment: Segment, of store: InstanceID? = nil, _ configuration: StoreConfiguration
   ) throws(SQLiteError) {
     self.segment = segment
-    database = try WALDatabase(segment.path, Self.configuration, vfs: configuration.vfs) {
+    let settings = WALDatabase.Configuration(
+      applicationID: SegmentSchema.applicationID, kind: "segment", cacheKibibyteCount: 16 << 10,
+      busyTimeout: configuration.lockTimeMax)
+    database = try WALDatabase(segment.path, settings, vfs: configuration.vfs) {
       database throws(SQLiteError) in
       guard let store else { return }
       let identity = try Self.identity(database)

@@ -134,7 +134,7 @@ import Testing
     for entry in entries(1...10) { again.add(entry, to: web) }
     again.set(SourceBookmark(key: "file", value: "10"))
     try await second.accept(again)
-    #expect(await second.flush(timeout: .seconds(60)))
+    #expect(await second.flush(timeout: .seconds(300)))
     #expect(try await second.bookmarks == ["file": "10"])
     #expect(try await server.onLoop { $0.streams[web]?.messages } == (1...10).map(String.init))
     await second.shutdown()
@@ -154,7 +154,7 @@ import Testing
     group.add(LogEntry(message: "2"), to: db)
     group.set(SourceBookmark(key: "file", value: "2"))
     try await producer.accept(group)
-    #expect(await producer.flush(timeout: .seconds(60)))
+    #expect(await producer.flush(timeout: .seconds(300)))
     #expect(producer.counts.refused == 1 && producer.counts.acknowledged == 1)
     #expect(try await producer.bookmarks == ["file": "2"])
     await producer.shutdown()

@@ -53,7 +53,7 @@ enum Environment {
   static func lines(_ value: Int) -> Int { number("LOGS_TEST_LINES", default: value) }
 
   /// How long a test waits for an event before it gives up.
-  static var patience: Duration { .seconds(number("LOGS_TEST_PATIENCE", default: 90)) }
+  static var patience: Duration { .seconds(number("LOGS_TEST_PATIENCE", default: 300)) }
 
   /// The same for events that take longer with more lines.
   static func patience(forLines count: Int) -> Duration { patience + .milliseconds(count) }

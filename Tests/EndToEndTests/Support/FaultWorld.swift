@@ -40,7 +40,7 @@ final class FaultWorld {
   /// - Parameters:
   ///   - bug: the bug that the server is to have.
   ///   - patience: how long everything may take to finish once nothing is in the way.
-  init(_ scene: Scene, _ random: Seeded, bug: String? = nil, patience: Duration = .seconds(60)) throws {
+  init(_ scene: Scene, _ random: Seeded, bug: String? = nil, patience: Duration = Environment.patience) throws {
     self.scene = scene
     self.random = random
     self.patience = patience

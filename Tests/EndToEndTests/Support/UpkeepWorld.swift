@@ -52,7 +52,6 @@ final class UpkeepWorld {
   private var random: Seeded
   private var checker = DeliveryChecker()
 
-  private static let patience = Duration.seconds(60)
   private static let producerCount = 3
   /// How long a moment is waited for before the kill comes anyway.
   private static let momentPatience = Duration.milliseconds(700)
@@ -93,7 +92,7 @@ final class UpkeepWorld {
       if Bool.random(using: &random) { try finish(delete(stream)) }
       try strike(stream)
     }
-    for producer in producers { try producer.finish(within: Self.patience, &checker) }
+    for producer in producers { try producer.finish(within: Environment.patience, &checker) }
     try settle(stream)
     counts.entries += checker.storedCount
     counts.removed += checker.removedCount
@@ -243,7 +242,7 @@ final class UpkeepWorld {
   private func settle(_ stream: String) throws {
     let clock = ContinuousClock()
     let before = try read(stream)
-    let deadline = clock.now + Self.patience
+    let deadline = clock.now + Environment.patience
     var received: [(name: String, runs: [DeliveryChecker.Run])] = []
     for follower in followers {
       do {
@@ -301,7 +300,7 @@ final class UpkeepWorld {
   private func read(_ stream: String) throws -> DeliveryChecker.Run? {
     let follow = try server.start(["follow", stream, "-n", "all", "--until-head", "-o", "json"])
     do {
-      guard try follow.wait(within: Self.patience) == .code(0) else { throw Failure("\(Sample(follow.errors.bytes))") }
+      guard try follow.wait() == .code(0) else { throw Failure("\(Sample(follow.errors.bytes))") }
       return try CommandFollower.run(follow)
     } catch {
       follow.destroy()

@@ -51,7 +51,7 @@ final class FuzzStore: Sendable {
     }
   }
 
-  private static let patience = Duration.seconds(20)
+  private static let patience = Duration.seconds(300)
   private let requestCount = Mutex<UInt32>(0)
 
   init(_ directory: String) throws(StoreError) {

@@ -14,7 +14,7 @@ final class SQLScene: Sendable {
   private let nextRequest = Atomic<UInt32>(1)
   private let batchNumbers = Mutex<[String: UInt64]>([:])
 
-  static let patience = Duration.seconds(120)
+  static let patience = Duration.seconds(300)
 
   init(segmentByteCountMax: Int = 256 << 20) throws {
     directory = NSTemporaryDirectory() + "/logs-sql-" + UUID().uuidString

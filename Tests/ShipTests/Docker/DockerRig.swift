@@ -55,7 +55,7 @@ final class DockerRig: @unchecked Sendable {
   /// Gives turns until `condition` holds, which is looked for often before it counts as never coming: a test that waits
   /// for a thread of its own keeps this one from looking for longer than any patience.
   func until(_ what: Comment, _ condition: @escaping @Sendable (DockerRig) -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(30)
+    let deadline = ContinuousClock.now + .seconds(300)
     var count = 0
     while ContinuousClock.now < deadline || count < Self.lookCountMin {
       count += 1

@@ -41,7 +41,7 @@ final class TestSink: StoreSink {
   }
 
   /// How long a test waits before it says what is missing.
-  static let patience = Duration.seconds(60)
+  static let patience = Duration.seconds(300)
 
   func outcome(_ request: UInt32) -> WriteOutcome? {
     monitor.wait(timeout: Self.patience) { state in
