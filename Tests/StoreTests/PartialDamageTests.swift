@@ -61,6 +61,24 @@ import Testing
     #expect(test.sink.waitForLine("0000000002.db"))
   }
 
+  @Test func `a segment with a damaged batch gets no index, and a line in the log`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    do {
+      let test = try TestStore(directory, clock)
+      for number in 1...3 as ClosedRange<UInt64> { test.append("web", .test("entry \(number)"), number: number) }
+      test.close()
+    }
+    try Self.change(
+      directory, "UPDATE runs SET batches = substr(batches, 1, length(batches) - 1) || x'ee' WHERE first_seq = 2")
+    let test = try TestStore(directory, clock)
+    test.roll(clock)
+    #expect(test.sink.waitForLine("segment 1 gets no index: a batch does not pass its check. "))
+    let reading = try test.readAll("web")
+    #expect(reading.texts == ["entry 1", "entry 3"])
+    #expect(reading.skips == [TestStore.Reading.Skip(from: 2, to: 2, reason: .lost)])
+  }
+
   @Test func `a damaged run costs only itself in a search for a time`() throws {
     let directory = TestDirectory()
     let clock = TestClock()

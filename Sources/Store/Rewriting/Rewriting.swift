@@ -318,7 +318,7 @@ final class Rewriting: UpkeepJob {
         switch try indexing.work(for: Self.sliceTime) {
         case .unfinished: break
         case .impossible(let reason):
-          upkeep.log(.upkeep("segment \(segment.number) gets no index: \(reason)"))
+          upkeep.noteNoIndex(of: segment, reason)
           next = try check(copy, of: segment)
         case .done: next = try check(copy, of: segment)
         }

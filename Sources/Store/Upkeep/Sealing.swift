@@ -122,7 +122,7 @@ final class Sealing: UpkeepJob {
         case .unfinished: break
         case .done: endIndexing(.over, upkeep)
         case .impossible(let reason):
-          upkeep.log(.upkeep("segment \(segment.number) gets no index: \(reason)"))
+          upkeep.noteNoIndex(of: segment, reason)
           endIndexing(.over, upkeep)
         }
         guard upkeep.isClosing, writer.byteCount <= Self.smallByteCount else {

@@ -75,6 +75,12 @@ final class Upkeep: Sendable {
     monitor.withLock { if $0.indexed == segment { $0.indexed = nil } }
   }
 
+  func noteNoIndex(of segment: Segment, _ reason: String) {
+    log(
+      .warn(
+        "segment \(segment.number) gets no index: \(reason). Searches of it take longer; logsd check says what it has"))
+  }
+
   /// Runs every job that waits, due or not, then ends the thread.
   func close() {
     monitor.withLock { $0.isClosing = true }
