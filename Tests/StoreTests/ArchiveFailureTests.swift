@@ -161,7 +161,10 @@ import Testing
       if isTrimmed { return }
       isTrimmed = true
       let gone = bench.listing.current.segments.filter { $0.number < 3 }
-      bench.listing.remove(Trim(segments: gone, below: 3, beginnings: nil, reason: .age, byteCount: 0, free: 0))
+      bench.listing.remove(
+        Trim(
+          segments: gone, below: 3, beginnings: nil, reason: .age, byteCount: 0,
+          before: DiskRelief.Look(free: 0, storeByteCount: 0)))
     }
     try bench.pass(pause: trim)
     #expect(isTrimmed && bench.notes.content?.through == 1)

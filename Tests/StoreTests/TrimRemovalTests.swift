@@ -47,29 +47,81 @@ import Testing
     #expect(Self.removals(trimmed) == ([], [1, 3, 4], false))
   }
 
+  @Test func `what could not be removed before the start counts as one`() {
+    var trimmed = TrimmedFiles(failed: [1, 2, 3])
+    #expect(trimmed.canRemove && trimmed.isDoubtful)
+    trimmed.noteRemoval(of: [1, 2, 3], failed: [1, 2, 3])
+    #expect(trimmed.canRemove && trimmed.isDoubtful)
+    trimmed.noteTrim([4])
+    trimmed.noteRemoval(of: [4], failed: [4])
+    #expect(!trimmed.canRemove)
+    trimmed.noteRemoval(of: [1, 2, 3], failed: [2, 3])
+    #expect(Self.removals(trimmed) == ([], [2, 3, 4], true) && !trimmed.isDoubtful)
+  }
+
+  private static let second: Int64 = 1_000_000_000
+
+  /// What a look says at a time in seconds, after a trim of 50 of 1,000 bytes of which 100 were free.
+  private static func allows(
+    _ relief: inout DiskRelief, free: Int, stored: Int = 950, isNeeded: Bool = true, at time: Int64
+  ) -> Bool {
+    relief.allowsTrim(
+      DiskRelief.Look(free: free, storeByteCount: stored), isNeeded: isNeeded, elapsed: time * second)
+  }
+
+  private static func noteTrim(_ relief: inout DiskRelief) {
+    relief.noteTrim(DiskRelief.Look(free: 100, storeByteCount: 1_000), byteCount: 50)
+  }
+
   @Test func `what frees nothing on the disk is tried again ever more slowly`() {
     var relief = DiskRelief()
-    func allows(free: Int, _ elapsed: Int64) -> Bool { relief.allowsTrim(free: free, elapsed: elapsed) }
-    #expect(allows(free: 100, 0))
-    relief.noteTrim(free: 100, byteCount: 50)
-    #expect(allows(free: 130, 0))
-    #expect(!relief.isVain)
-    var now: Int64 = 0
-    for pause in [10, 20, 40] {
-      relief.noteTrim(free: 100, byteCount: 50)
-      let end = now + Duration.seconds(pause).nanoseconds
-      #expect(!allows(free: 124, now))
+    #expect(Self.allows(&relief, free: 100, at: 0))
+    Self.noteTrim(&relief)
+    #expect(Self.allows(&relief, free: 130, at: 0))
+    #expect(!relief.isDoubtful)
+    var time: Int64 = 0
+    for pause in [10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600] as [Int64] {
+      Self.noteTrim(&relief)
+      #expect(!Self.allows(&relief, free: 124, at: time))
+      #expect(relief.isDoubtful && relief.isVain == (time > 0))
+      #expect(!Self.allows(&relief, free: 124, at: time + pause - 1))
+      time += pause
+      #expect(Self.allows(&relief, free: 124, at: time))
       #expect(relief.isVain)
-      #expect(!allows(free: 124, end - 1))
-      #expect(allows(free: 124, end))
-      now = end
     }
-    relief.noteTrim(free: 100, byteCount: 50)
-    #expect(allows(free: 150, now))
-    #expect(!relief.isVain)
-    relief.noteTrim(free: 100, byteCount: 50)
+    Self.noteTrim(&relief)
+    #expect(Self.allows(&relief, free: 150, at: time))
+    #expect(!relief.isDoubtful)
+    // The pauses begin anew.
+    Self.noteTrim(&relief)
+    #expect(!Self.allows(&relief, free: 100, at: time))
+    #expect(Self.allows(&relief, free: 100, at: time + 10))
+  }
+
+  @Test func `space that is freed late, or that the store has taken again, counts`() {
+    var relief = DiskRelief()
+    Self.noteTrim(&relief)
+    #expect(!Self.allows(&relief, free: 100, at: 0))
+    #expect(Self.allows(&relief, free: 125, at: 5))
+    #expect(!relief.isDoubtful && !relief.isVain)
+    // It has grown by 60 meanwhile.
+    Self.noteTrim(&relief)
+    #expect(Self.allows(&relief, free: 90, stored: 1_010, at: 6))
+    #expect(!relief.isDoubtful)
+    // Others have written 40.
+    Self.noteTrim(&relief)
+    #expect(!Self.allows(&relief, free: 50, stored: 1_010, at: 6))
+    // Enough is free for another reason.
+    #expect(Self.allows(&relief, free: 500, isNeeded: false, at: 7))
+    #expect(!relief.isDoubtful)
+  }
+
+  @Test func `files that cannot be removed say nothing about space`() {
+    var relief = DiskRelief()
+    Self.noteTrim(&relief)
     relief.noteFailure()
-    #expect(allows(free: 100, now))
+    #expect(Self.allows(&relief, free: 100, at: 0))
+    #expect(!relief.isDoubtful)
   }
 
   @Test func `where no file can be removed the history stays`() throws {
@@ -112,8 +164,8 @@ import Testing
     let directory = TestDirectory()
     let clock = TestClock()
     let disk = FaultDisk()
-    func setFree(_ free: Int) { disk.state.withLock { $0.space = (free: free << 20, all: 1 << 30) } }
-    setFree(200)
+    func setFree(_ free: Int) { disk.state.withLock { $0.space = (free: free, all: 1 << 30) } }
+    setFree(200 << 20)
     var configuration = Self.configuration(disk, directory, clock)
     configuration.retention.byteCountMax = 1 << 30
     configuration.retention.diskFreeMin = .bytes(100 << 20)
@@ -122,9 +174,9 @@ import Testing
       test.append("web", .test("\(number)"), number: number)
       test.roll(clock)
     }
-    setFree(50)
+    // As little as one segment would free.
+    setFree((100 << 20) - 1_000)
     #expect(test.sink.waitForLine("trimmed: 1 segment below 2"))
-    #expect(test.sink.waitForLine("frees no space on the disk"))
     #expect(test.sink.waitForLine("appends are refused"))
     #expect(test.append("web", .test("6"), number: 6)?.refusal?.code == .diskFull)
     #expect(test.store.statistics.trimmedSegmentCount == 1)
@@ -134,7 +186,9 @@ import Testing
       }
     }
     #expect(test.store.statistics.trimmedSegmentCount == 3)
-    setFree(200)
+    #expect(test.sink.lines.count { $0.contains("frees no space on the disk") } == 1)
+    #expect(test.sink.lines.allSatisfy { !$0.contains("enough is free") })
+    setFree(200 << 20)
     #expect(test.sink.waitForLine("enough is free on the disk again"))
     #expect(test.append("web", .test("6"), number: 6)?.first == 6)
     #expect(try test.readAll("web").texts == ["4", "5", "6"])

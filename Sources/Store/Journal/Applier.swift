@@ -276,7 +276,7 @@ final class Applier: Sendable {
   }
 
   /// Leaves the processor to others, unless somebody waits for what is being applied, or enough for the next time does.
-  private func rest() { _ = monitor.wait(timeout: Self.restTime) { state -> Bool? in state.isPressed ? true : nil } }
+  private func rest() { _ = monitor.wait(timeout: Self.restTime) { state -> Bool? in state.isAwaited ? true : nil } }
 
   /// Makes what was applied durable, so that the log may go on over it.
   private func sync(_ active: SegmentWriter, through position: UInt64) {
@@ -373,9 +373,10 @@ extension Applier.State {
   }
 
   /// Whether what waits is to be applied at once: somebody waits for it, or it is enough.
-  fileprivate var isPressed: Bool {
-    failure != nil || obstacle == nil && (wanted > applied || isLarge || isClosing)
-  }
+  fileprivate var isPressed: Bool { failure != nil || obstacle == nil && isAwaited }
+
+  /// The same of what is being applied.
+  fileprivate var isAwaited: Bool { wanted > applied || isLarge || isClosing }
 
   fileprivate var isLarge: Bool { byteCount >= Applier.applyByteCount || taken - applied >= logByteCountMax }
 

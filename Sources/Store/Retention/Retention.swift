@@ -146,7 +146,7 @@ final class Retention: UpkeepJob {
           // One of an earlier policy may have been recorded meanwhile: the mark never moves back.
           guard trim.segments[0].number >= directory.segments.current.trimmedBelow else { return }
           state.trim = trim
-          if trim.reason == .disk { state.relief.noteTrim(free: trim.free, byteCount: trim.byteCount) }
+          if trim.reason == .disk { state.relief.noteTrim(trim.before, byteCount: trim.byteCount) }
         }
       }
       if pendingStreamTrim == nil, !policy.rules.isEmpty {
@@ -171,16 +171,16 @@ final class Retention: UpkeepJob {
     let listing = directory.segments.current
     let candidates = listing.segments.dropLast()
     let (free, all) = try directory.files.space(directory.paths.directory)
-    var missing = max(0, policy.diskFreeMin.byteCount(ofDisk: all) - free)
+    let lacking = max(0, policy.diskFreeMin.byteCount(ofDisk: all) - free)
     if policy.ageMax == nil, policy.byteCountMax == nil {
-      noteDisk(isLow: missing > 0, upkeep)
+      noteDisk(isLow: lacking > 0, upkeep)
       return nil
     }
     let sizes = try measure(listing)
     let trimmed = state.withLock { $0.trimmed }
     // What an earlier trim has yet to remove is as good as gone: nothing more goes for it.
     let leavingByteCount = trimmed.leaving.reduce(0) { $0 + (sizes.segments[$1] ?? 0) }
-    missing = max(0, missing - leavingByteCount)
+    let missing = max(0, lacking - leavingByteCount)
     var count = 0
     var reason = Trim.Reason.age
     if let ageMax = policy.ageMax, let now {
@@ -190,32 +190,36 @@ final class Retention: UpkeepJob {
       state.withLock { if $0.generation == generation { $0.streams = streams } }
     }
     func freed(_ count: Int) -> Int { candidates.prefix(count).reduce(0) { $0 + (sizes.segments[$1.number] ?? 0) } }
+    let countMax = trimmed.isDoubtful ? min(count + 1, candidates.count) : candidates.count
     if policy.byteCountMax != nil, trimmed.canRemove {
       let byteCount = sizes.byteCount - leavingByteCount + pendingByteCount(listing, sizes)
-      let countMax = trimmed.isDoubtful ? min(count + 1, candidates.count) : candidates.count
       while count < countMax, byteCount - freed(count) > targetByteCount { (count, reason) = (count + 1, .size) }
     }
-    let isDiskTrimmed = policy.byteCountMax != nil && trimmed.canRemove && allowsDiskTrim(trimmed, free: free, upkeep)
+    let look = DiskRelief.Look(free: free, storeByteCount: sizes.byteCount)
+    let isDiskTrimmed =
+      policy.byteCountMax != nil && trimmed.canRemove
+      && (!trimmed.leaving.isEmpty || allowsDiskTrim(look, isNeeded: lacking > 0, upkeep))
     // One at a time: what it frees is seen before the next one goes.
-    if isDiskTrimmed, trimmed.leaving.isEmpty, freed(count) < missing, count < candidates.count {
+    if isDiskTrimmed, trimmed.leaving.isEmpty, freed(count) < missing, count < countMax {
       (count, reason) = (count + 1, .disk)
     }
-    noteDisk(isLow: freed(isDiskTrimmed ? candidates.count : count) < missing, upkeep)
+    let isLow = freed(isDiskTrimmed ? candidates.count : count) < missing
+    noteDisk(isLow: isLow || lacking > 0 && state.withLock { $0.relief.isDoubtful }, upkeep)
     guard count > 0 else { return nil }
     let oldest = listing.segments[count]
     return Trim(
       segments: Array(candidates.prefix(count)), below: oldest.number,
       beginnings: SegmentRead(upkeep: upkeep).beginnings(oldest),
-      reason: reason, byteCount: freed(count), free: free)
+      reason: reason, byteCount: freed(count), before: look)
   }
 
   /// Whether segments may be removed to free space on the disk.
-  private func allowsDiskTrim(_ trimmed: TrimmedFiles, free: Int, _ upkeep: Upkeep) -> Bool {
-    guard trimmed.leaving.isEmpty else { return true }
+  private func allowsDiskTrim(_ look: DiskRelief.Look, isNeeded: Bool, _ upkeep: Upkeep) -> Bool {
     let elapsed = configuration.elapsed()
     let (isAllowed, isNew) = state.withLock { state in
       let wasVain = state.relief.isVain
-      return (state.relief.allowsTrim(free: free, elapsed: elapsed), !wasVain && state.relief.isVain)
+      let isAllowed = state.relief.allowsTrim(look, isNeeded: isNeeded, elapsed: elapsed)
+      return (isAllowed, !wasVain && state.relief.isVain)
     }
     if isNew {
       upkeep.log(

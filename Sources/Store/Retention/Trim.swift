@@ -32,8 +32,8 @@ struct Trim: Sendable {
   let beginnings: [Int64: StreamBeginning]?
   let reason: Reason
   let byteCount: Int
-  /// What was free on the disk when it was planned.
-  let free: Int
+  /// When it was planned.
+  let before: DiskRelief.Look
 }
 
 /// What was stored of a stream before some segment.

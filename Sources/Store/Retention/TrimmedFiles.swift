@@ -4,10 +4,13 @@ struct TrimmedFiles: Sendable {
   private(set) var leaving: Set<Int64> = []
   /// They could not be removed, which is tried again. Others have to go for them.
   private(set) var failed: Set<Int64>
-  /// How many have failed since one was removed.
-  private var failureCount = 0
+  /// How many have failed since one was removed; all before the start count as one.
+  private var failureCount: Int
 
-  init(failed: Set<Int64> = []) { self.failed = failed }
+  init(failed: Set<Int64> = []) {
+    self.failed = failed
+    failureCount = failed.isEmpty ? 0 : 1
+  }
 
   /// Whether removing segments may make room. Where nothing can be removed, one after the other would go, and all be
   /// lost for nothing.

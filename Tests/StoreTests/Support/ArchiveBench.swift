@@ -65,7 +65,10 @@ final class ArchiveBench {
     let beginnings = try StreamBeginning.all(in: oldest)
     catalog.begin(at: beginnings)
     let gone = listing.current.segments.filter { $0.number < number }
-    listing.remove(Trim(segments: gone, below: number, beginnings: beginnings, reason: .age, byteCount: 0, free: 0))
+    listing.remove(
+      Trim(
+        segments: gone, below: number, beginnings: beginnings, reason: .age, byteCount: 0,
+        before: DiskRelief.Look(free: 0, storeByteCount: 0)))
   }
 
   /// How many entries of a stream a file of the archive holds, hidden ones among them.
