@@ -13,6 +13,7 @@ import Testing
       defer { world.end() }
       while world.counts.rounds < Environment.rounds(3) || !world.counts.hasAll {
         try #require(world.counts.rounds < 1_000, "not all of it happens: \(world.counts)")
+        world.waitsForAll = world.counts.rounds >= Environment.rounds(3)
         let violations = try world.play()
         #expect(violations.isEmpty, "round \(world.counts.rounds): \(violations)")
         if !violations.isEmpty { break }

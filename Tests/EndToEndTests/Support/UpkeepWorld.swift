@@ -44,6 +44,8 @@ final class UpkeepWorld {
   }
 
   private(set) var counts = Counts()
+  /// Whether the server is not killed before it has done what none has done so far, if it does that soon.
+  var waitsForAll = false
   private let scene: Scene
   private let server: TestServer
   private let producers: [FaultyProducer]
@@ -117,6 +119,7 @@ final class UpkeepWorld {
   }
 
   private func killServer(at moment: Moment, deletion: StreamThinner.Deletion? = nil) throws {
+    if waitsForAll { waitForMissing() }
     try wait(for: moment)
     if server.process.hasEnded { throw Failure("the server has ended by itself: \(server.process.errors.text)") }
     let isBackingUp = backups.isRunning
@@ -157,11 +160,12 @@ final class UpkeepWorld {
     backups.resume()
   }
 
-  /// Waits until something is under way, and then a little longer. Without a pause between looks: some take a moment.
+  /// Waits until something is under way, and then a little longer. With hardly a pause between looks, since some take a
+  /// moment: without any, the thread of low priority that does it would get no processor.
   private func wait(for moment: Moment) throws {
     let deadline = ContinuousClock.now + Self.momentPatience
     let before = segmentNames()
-    while ContinuousClock.now < deadline, !isUnderWay(moment, before) {}
+    while ContinuousClock.now < deadline, !isUnderWay(moment, before) { usleep(100) }
     let microseconds = [0, 1_000, 20_000].randomElement(using: &random) ?? 0
     usleep(UInt32.random(in: 0...UInt32(microseconds), using: &random))
   }
@@ -197,13 +201,25 @@ final class UpkeepWorld {
     if names.count(where: { $0.hasSuffix(".db-wal") }) > 1 { counts.interrupted[.sealing, default: 0] += 1 }
   }
 
+  /// What the server says of its work.
+  private static let logged: [(any WritableKeyPath<Counts, Int> & Sendable, String)] = [
+    (\.compacted, " is compacted: "), (\.rewritten, " is rewritten: "), (\.trimmed, "trimmed: "),
+    (\.sealed, " is sealed"),
+  ]
+
+  /// Gives what has not happened yet some time: beside a busy processor it may take seconds.
+  private func waitForMissing() {
+    let missing = Self.logged.filter { counts[keyPath: $0.0] == 0 }.map(\.1)
+    try? Polling.wait(for: "what has not happened yet", within: .seconds(10)) {
+      let log = server.process.errors.text
+      return missing.allSatisfy { log.contains($0) }
+    }
+  }
+
   /// Counts what the server has done, and notes what it must not say.
   private func noteLog() throws {
     for line in server.process.errors.lines {
-      if line.contains(" is compacted: ") { counts.compacted += 1 }
-      if line.contains(" is rewritten: ") { counts.rewritten += 1 }
-      if line.contains("trimmed: ") { counts.trimmed += 1 }
-      if line.contains(" is sealed") { counts.sealed += 1 }
+      for (kind, text) in Self.logged where line.contains(text) { counts[keyPath: kind] += 1 }
       if line.contains("damaged") || line.contains("reported as lost") || line.contains(" is not compacted") {
         checker.note(.durable, "the server says '\(line)'")
       }
