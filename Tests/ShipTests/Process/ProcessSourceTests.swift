@@ -85,20 +85,30 @@ struct ProcessSourceTests {
     #expect(directory.code == 126)
   }
 
+  private func waitForWaiting(_ scene: SourceScene) async throws {
+    #expect(try await scene.waitUntil { _ in true })
+    while await !scene.logged().contains(where: { $0.contains("waits for them") }) {
+      try await Task.sleep(for: .milliseconds(20))
+    }
+  }
+
   @Test func `who keeps the output open behind the command is waited for, as in a shell's pipeline`() async throws {
-    let (code, entries, logged) = try await run(["sh", "-c", "(sleep 2.5; echo late) & echo early; exit 4"])
+    let script = "(trap 'echo late; exit' USR1; echo ready; while :; do sleep 0.01; done) & echo $!; exit 4"
+    let (code, entries, logged) = try await run(["sh", "-c", script]) { _ in
+    } meanwhile: { scene in
+      let process = try #require(try await scene.shipped(2).compactMap { Int32($0.text) }.first)
+      try await waitForWaiting(scene)
+      kill(process, SIGUSR1)
+    }
     #expect(code == 4)
-    #expect(entries.map(\.text) == ["early", "late"])
+    #expect(entries.count == 3 && entries.last?.text == "late" && entries.contains { $0.text == "ready" })
     #expect(logged == ["command has ended, and others still have its output open: waits for them; a signal ends it"])
   }
 
   @Test func `a signal ends the wait for who keeps the output open`() async throws {
     let (code, entries, _) = try await run(["sh", "-c", "(exec sleep 3600) & echo $!; exit 4"]) { _ in
     } meanwhile: { scene in
-      #expect(try await scene.waitUntil { _ in true })
-      while await !scene.logged().contains(where: { $0.contains("waits for them") }) {
-        try await Task.sleep(for: .milliseconds(20))
-      }
+      try await waitForWaiting(scene)
       await scene.with { ($0 as? ProcessSource)?.pass(SIGTERM) }
     }
     #expect(code == 4)

@@ -146,7 +146,7 @@ final class ShipScene: @unchecked Sendable {
 
   /// Waits until there are that many bookmarks, without a turn for anybody.
   func noted(_ count: Int) async throws -> Bool {
-    for _ in 0..<5_000 {
+    for _ in 0..<100_000 {
       if await bookmarks().count >= count { return true }
       try await Task.sleep(for: .milliseconds(2))
     }
@@ -155,7 +155,7 @@ final class ShipScene: @unchecked Sendable {
 
   /// Waits until the source says that it is so many bytes behind, without a turn for anybody.
   func isBehind(by count: UInt64) async throws -> Bool {
-    for _ in 0..<5_000 {
+    for _ in 0..<100_000 {
       if await lag().byteCount == count { return true }
       try await Task.sleep(for: .milliseconds(2))
     }
@@ -164,7 +164,7 @@ final class ShipScene: @unchecked Sendable {
 
   /// Waits until there are that many entries, and for the files to be read to their ends.
   func shipped(_ count: Int) async throws -> [String] {
-    for _ in 0..<5_000 {
+    for _ in 0..<100_000 {
       let texts = try await texts()
       if texts.count >= count { return texts }
       try await Task.sleep(for: .milliseconds(2))
@@ -174,7 +174,7 @@ final class ShipScene: @unchecked Sendable {
 
   /// Waits until a text is among the lines of the source's log.
   func logged(_ text: String) async throws -> Bool {
-    for _ in 0..<5_000 {
+    for _ in 0..<100_000 {
       _ = try await texts()
       if await onLoop({ $0.desk.logged.contains { $0.contains(text) } }) { return true }
       try await Task.sleep(for: .milliseconds(2))

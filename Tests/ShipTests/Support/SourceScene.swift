@@ -47,9 +47,9 @@ final class SourceScene: @unchecked Sendable {
     }
   }
 
-  /// Gives turns until `isReached`, for some seconds.
+  /// Gives turns until `isReached`.
   func waitUntil(_ isReached: @escaping @Sendable (SourceScene) -> Bool) async throws -> Bool {
-    for _ in 0..<5_000 {
+    for _ in 0..<100_000 {
       try await giveTurns()
       if await onLoop(isReached) { return true }
       try await Task.sleep(for: .milliseconds(2))
