@@ -21,42 +21,47 @@ struct DiskRelief: Sendable {
 
   private static let pauseMin = Duration.seconds(10)
   private static let pauseMax = Duration.seconds(3600)
+  /// The same where space has appeared, but late: that may have been somebody else's.
+  private static let latePauseMax = Duration.seconds(60)
 
   /// Whether it cannot be expected that another trim helps.
   var isDoubtful: Bool { retryAt != nil || isVain }
 
   mutating func noteTrim(_ before: Look, byteCount: Int) {
     awaited = (before, byteCount)
-    if retryAt != nil { pause = min(pause * 2, Self.pauseMax) }
     retryAt = nil
   }
 
   /// The files could not be removed: that nothing is freed says nothing.
-  mutating func noteFailure() { (awaited, retryAt) = (nil, nil) }
+  mutating func noteFailure() { awaited = nil }
 
   /// Whether a segment may be removed to free space; the files of those before are gone.
   ///
   /// Some file systems free space only seconds after a file is removed: until the next segment may go, it is looked at
-  /// again and again.
+  /// again and again. That enough is free meanwhile says nothing: what is free goes up and down around the limit.
   ///
   /// - Parameters:
   ///   - isNeeded: whether too little is free.
   ///   - elapsed: by a clock that cannot be set.
   mutating func allowsTrim(_ look: Look, isNeeded: Bool, elapsed: Int64) -> Bool {
-    guard isNeeded else {
-      self = DiskRelief()
-      return true
+    if let (before, byteCount) = awaited {
+      // The store may have grown meanwhile, and others write to the disk, too.
+      let isFreed = look.free - before.free >= before.storeByteCount - look.storeByteCount - byteCount / 2
+      if isFreed {
+        if let end = retryAt {
+          retryAt = min(end, elapsed + Self.latePauseMax.nanoseconds)
+          pause = min(pause, Self.latePauseMax)
+        } else {
+          pause = Self.pauseMin
+        }
+        (awaited, isVain) = (nil, false)
+      } else if let end = retryAt {
+        if isNeeded, elapsed >= end { isVain = true }
+      } else {
+        retryAt = elapsed + pause.nanoseconds
+        pause = min(pause * 2, Self.pauseMax)
+      }
     }
-    guard let (before, byteCount) = awaited else { return true }
-    // The store may have grown meanwhile, and others write to the disk, too.
-    if look.free - before.free >= before.storeByteCount - look.storeByteCount - byteCount / 2 {
-      self = DiskRelief()
-      return true
-    }
-    let end = retryAt ?? elapsed + pause.nanoseconds
-    retryAt = end
-    guard elapsed >= end else { return false }
-    isVain = true
-    return true
+    return retryAt.map { elapsed >= $0 } ?? true
   }
 }

@@ -191,7 +191,7 @@ final class Retention: UpkeepJob {
     }
     func freed(_ count: Int) -> Int { candidates.prefix(count).reduce(0) { $0 + (sizes.segments[$1.number] ?? 0) } }
     let countMax = trimmed.isDoubtful ? min(count + 1, candidates.count) : candidates.count
-    if policy.byteCountMax != nil, trimmed.canRemove {
+    if policy.byteCountMax != nil, trimmed.canRemove, !trimmed.isDoubtful || trimmed.leaving.isEmpty {
       let byteCount = sizes.byteCount - leavingByteCount + pendingByteCount(listing, sizes)
       while count < countMax, byteCount - freed(count) > targetByteCount { (count, reason) = (count + 1, .size) }
     }
@@ -476,6 +476,12 @@ final class Retention: UpkeepJob {
     // In this order: a segment that is gone holds nothing that a stream is said to keep.
     if let beginnings = trim.beginnings { catalog.begin(at: beginnings) }
     directory.segments.remove(trim)
+    state.withLock { state in
+      state.trim = nil
+      state.trimmed.noteTrim(trim.segments.map(\.number))
+      state.counts.segmentCounts[trim.reason, default: 0] += trim.segments.count
+      state.counts.byteCounts[trim.reason, default: 0] += trim.byteCount
+    }
     configuration.log(
       .upkeep(
         """
@@ -484,12 +490,6 @@ final class Retention: UpkeepJob {
         \(trim.reason.words)
         """
       ))
-    state.withLock { state in
-      state.trim = nil
-      state.trimmed.noteTrim(trim.segments.map(\.number))
-      state.counts.segmentCounts[trim.reason, default: 0] += trim.segments.count
-      state.counts.byteCounts[trim.reason, default: 0] += trim.byteCount
-    }
     upkeep.archive.noteTrim(trim)
     upkeep.add(TrimRemoval(segments: trim.segments))
     // It may have been given up.
