@@ -117,6 +117,14 @@ final class FakeEngine {
   var followerCount: Int { peers.count { $0.peer.followed?.isEmpty == false } }
   var hearsEvents: Bool { peers.contains { $0.peer.followed == "" } }
 
+  /// The starts and deaths of a container, in order.
+  func runs(_ id: String) -> [String] {
+    events.compactMap { event in
+      guard event.line.contains("\"\(id)\"") else { return nil }
+      return ["start", "die"].first { event.line.contains("\"Action\":\"\($0)\"") }
+    }
+  }
+
   // MARK: What happens
 
   func create(_ name: String, isTerminal: Bool = false, isRotated: Bool = false) -> String {
