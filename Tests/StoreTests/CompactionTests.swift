@@ -2,6 +2,7 @@ import Glibc
 import LogsDisk
 import LogsSystem
 import LogsWire
+import Synchronization
 import Testing
 
 @testable import LogsStore
@@ -359,5 +360,38 @@ import Testing
     }
     // What has to be done goes on while compaction is paused.
     #expect(configuration(0).upkeepPause(after: .milliseconds(30)) == .milliseconds(20))
+  }
+
+  @Test func `a producer is known however its segment is replaced while it is looked for`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let disk = FaultDisk()
+    var configuration = Self.configuration(directory, clock)
+    (configuration.fileSystem, configuration.vfs) = (disk.configuration(directory, clock).fileSystem, disk.name)
+    configuration.markForwardCountMax = 0
+    do {
+      let test = try TestStore(Self.paused(configuration))
+      // Its mark is in both segments; the first one has an older one.
+      for number in 1...2 as ClosedRange<UInt64> {
+        test.append("web", .test("\(number)"), number: number)
+        test.roll(clock)
+      }
+      test.close()
+    }
+    let test = try TestStore(Self.paused(configuration), in: directory)
+    let compacting = configuration
+    let isCompacted = Mutex(false)
+    disk.hooks.withLock {
+      $0.onRead = { file in
+        // The active segment is looked at first.
+        guard file.hasSuffix("0000000003.db"), isCompacted.withLock({ !exchange(&$0, with: true) }) else { return }
+        test.store.apply(compacting)
+        #expect(test.sink.waitForLine("segment 2 is compacted"))
+      }
+    }
+    let again = test.append("web", .test("2"), number: 2)
+    #expect(again?.first == 2 && again?.isDuplicate == true)
+    #expect(isCompacted.withLock { $0 })
+    disk.hooks.withLock { $0.onRead = nil }
   }
 }

@@ -17,7 +17,13 @@ struct ArchiveScene {
   func read<Value>(_ segment: Segment, _ body: (ReaderConnection) throws(SQLiteError) -> Value) -> Value? {
     let lease = ConnectionLease(pool, timeMax: .zero)
     defer { lease.end() }
-    do throws(SQLiteError) { return try lease.read(segment, body) } catch { return nil }
+    var next: Segment? = segment
+    while let segment = next {
+      do throws(SQLiteError) { return try lease.read(segment, body) } catch {
+        next = directory.segments.replacement(of: segment)
+      }
+    }
+    return nil
   }
 }
 

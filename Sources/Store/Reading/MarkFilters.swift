@@ -17,6 +17,7 @@ final class MarkFilters: Sendable {
     /// Sorted; nil for a segment that gets no filter.
     var filters: [Int64: [UInt32]?] = [:]
     var byteCount = 0
+    var trimmedBelow: Int64 = 0
   }
 
   private let state = Mutex(State())
@@ -47,8 +48,22 @@ final class MarkFilters: Sendable {
     return true
   }
 
+  /// Forgets the filters of segments that were trimmed.
+  func drop(below number: Int64) {
+    state.withLock { state in
+      guard state.trimmedBelow < number else { return }
+      state.trimmedBelow = number
+      for (segment, hashes) in state.filters where segment < number {
+        state.filters[segment] = nil
+        state.byteCount -= Self.byteCount(hashes)
+      }
+    }
+  }
+
+  private static func byteCount(_ hashes: [UInt32]?) -> Int { (hashes?.count ?? 0) * MemoryLayout<UInt32>.size }
+
   /// Builds the filter of a segment; `forEach` calls its argument with each hash until it returns false.
-  func make(_ segment: Int64, _ forEach: ((UInt32) -> Bool) throws(SQLiteError) -> Void) {
+  func make(of segment: Segment, _ forEach: ((UInt32) -> Bool) throws(SQLiteError) -> Void) {
     let countMax = (byteCountMax - state.withLock { $0.byteCount }) / MemoryLayout<UInt32>.size
     var hashes: [UInt32]? = []
     do throws(SQLiteError) {
@@ -57,14 +72,16 @@ final class MarkFilters: Sendable {
         return hashes != nil
       }
     } catch {
+      // What has its place now gets a filter at the next look-up.
+      if segment.isGone { return }
       // A look-up in that segment gets the error and reports it.
       hashes = nil
     }
     hashes?.sort()
     state.withLock { state in
-      guard state.filters[segment] == nil else { return }
-      state.filters[segment] = .some(hashes)
-      state.byteCount += (hashes?.count ?? 0) * MemoryLayout<UInt32>.size
+      guard state.filters[segment.number] == nil, segment.number >= state.trimmedBelow else { return }
+      state.filters[segment.number] = .some(hashes)
+      state.byteCount += Self.byteCount(hashes)
     }
   }
 }

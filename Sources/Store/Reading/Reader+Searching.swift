@@ -172,30 +172,38 @@ extension Reader {
     defer { lease.end() }
     let hash = MarkFilters.hash(key.producer, on: stream.id)
     let deadline = SystemClock.monotonic() &+ MarkFilters.makingTimeMax.nanoseconds
-    for segment in segments.current.segments.reversed() where segment.state != .damaged && !segment.isGone {
-      if segment.state == .sealed {
-        if filters.isMissing(segment.number), SystemClock.monotonic() < deadline { makeFilter(segment, lease) }
-        if filters.excludes(hash, from: segment.number) { continue }
-      }
-      do throws(SQLiteError) {
-        let (mark, isKnown) = try lease.read(segment) { connection throws(SQLiteError) in
-          (try connection.mark(of: key.producer, on: stream.id), try connection.next(of: stream.id) != nil)
+    let listing = segments.current
+    filters.drop(below: listing.trimmedBelow)
+    for listed in listing.segments.reversed() {
+      var next: Segment? = listed
+      while let segment = next, segment.state != .damaged, segment.state != .trimmed {
+        next = nil
+        if segment.state == .sealed {
+          if filters.isMissing(segment.number), SystemClock.monotonic() < deadline { makeFilter(segment, lease) }
+          if filters.excludes(hash, from: segment.number) { continue }
         }
-        if let mark { return mark }
-        // The stream is younger than the segment: no older segment knows it.
-        if !isKnown { return ProducerMark() }
-      } catch {
-        // A mark that is wrongly taken as missing may have a batch stored twice: not when the next read may succeed.
-        if segment.isGone { continue }
-        if error.isFailedRead, !segment.hasTooManyFailedReads() { throw StoreError(error, while: "read") }
-        try noteDamage(error, in: segment)
+        do throws(SQLiteError) {
+          let (mark, isKnown) = try lease.read(segment) { connection throws(SQLiteError) in
+            (try connection.mark(of: key.producer, on: stream.id), try connection.next(of: stream.id) != nil)
+          }
+          if let mark { return mark }
+          // The stream is younger than the segment: no older segment knows it.
+          if !isKnown { return ProducerMark() }
+        } catch {
+          // An older segment may have an older mark, by which a batch would be stored twice.
+          next = segments.replacement(of: segment)
+          if segment.isGone { continue }
+          // For the same reason not when the next read may succeed.
+          if error.isFailedRead, !segment.hasTooManyFailedReads() { throw StoreError(error, while: "read") }
+          try noteDamage(error, in: segment)
+        }
       }
     }
     return ProducerMark()
   }
 
   private func makeFilter(_ segment: Segment, _ lease: ConnectionLease) {
-    filters.make(segment.number) { visit throws(SQLiteError) in
+    filters.make(of: segment) { visit throws(SQLiteError) in
       try lease.read(segment) { connection throws(SQLiteError) in
         try connection.forEachMarked { stream, producer in visit(MarkFilters.hash(producer, on: stream)) }
       }

@@ -41,6 +41,12 @@ final class SegmentList: Sendable {
     old.state = .replaced
   }
 
+  /// What a rewrite has put in the place of a segment that is gone; nil if it was trimmed.
+  func replacement(of old: Segment) -> Segment? {
+    guard old.state == .replaced else { return nil }
+    return listing.withLock { listing in listing.segments.first { $0.number == old.number } }
+  }
+
   /// Makes `segment` the active one. Called before the first commit into it, so that a reader that knows a head finds
   /// its segment.
   func append(_ segment: Segment) {
