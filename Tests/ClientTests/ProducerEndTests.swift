@@ -94,20 +94,20 @@ import Testing
 
   @Test func `once its client is shut down, nobody waits for answers that cannot come`() async throws {
     let client = try LogClient(.test("logs://127.0.0.1:1"))
-    let producer = try testProducer(client) {
+    let kept = Shared(BacklogTotals())
+    let producer = try testProducer(client, kept: kept) {
       $0.whenFull = .wait
       $0.queueByteCountMax = 64 << 10
     }
-    let isFull = Shared(false)
     let filling = Task {
       var generator = SeededGenerator(seed: 1)
       while true {
         let noise = (0..<200).map { _ in String(generator.next(), radix: 36) }.joined()
         _ = try await producer.submit([LogEntry(message: ByteString(noise))])
-        if producer.counts.waitingByteCount >= 48 << 10 { isFull.change { $0 = true } }
       }
     }
-    await isFull.until { $0 }
+    // No room is left behind those that wait for their answers.
+    await kept.until { $0.byteCount >= 48 << 10 }
     async let isDone = producer.flush(timeout: .seconds(3600))
     await client.shutdown(deadline: .zero)
     #expect(await !isDone)
