@@ -16,11 +16,7 @@ package final class ClientThread: TaskExecutor {
     do { loop = try EventLoop.start(name: name) } catch { throw LogError(connecting: error) }
   }
 
-  deinit {
-    let loop = loop
-    // A thread cannot wait for its own end.
-    if loop.isOnLoop { Task.detached { loop.stop() } } else { loop.stop() }
-  }
+  deinit { loop.abandon() }
 
   package func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)

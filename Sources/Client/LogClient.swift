@@ -54,9 +54,7 @@ public final class LogClient: Sendable {
     let (loop, core) = (loop, core)
     // A loop that has ended would start a thread for it.
     if !board.isClosed { loop.execute { core.assumeIsolated { $0.close() } } }
-    guard thread == nil else { return }
-    // A thread cannot wait for its own end.
-    if loop.isOnLoop { Task.detached { loop.stop() } } else { loop.stop() }
+    if thread == nil { loop.abandon() }
   }
 
   /// The state of the connection now, then each change. Slow observers miss states, but never the newest.

@@ -186,7 +186,7 @@ final class TestServer: Sendable {
     listener = box
   }
 
-  deinit { loop.stop() }
+  deinit { loop.abandon() }
 
   var port: UInt16 {
     guard case .tcp(_, let port) = endpoint else { return 0 }

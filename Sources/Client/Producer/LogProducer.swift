@@ -70,9 +70,7 @@ public final class LogProducer: Sendable {
     // Its thread has ended with it: there is nothing left to end.
     guard !completion.isComplete else { return }
     endSoon()
-    let loop = loop
-    // A thread cannot wait for its own end.
-    if loop.isOnLoop { Task.detached { loop.stop() } } else { loop.stop() }
+    loop.abandon()
   }
 
   private static func backlog(

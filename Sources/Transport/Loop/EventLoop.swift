@@ -111,6 +111,12 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
     }
   }
 
+  /// Ends the loop of an object that goes away. Its last reference may be one of the loop's own thread, which cannot
+  /// wait for its own end.
+  package func abandon() {
+    if isOnLoop { Task.detached { self.stop() } } else { stop() }
+  }
+
   /// The time of this turn, or of the current round of work: the same for everything in it.
   package var now: MonotonicTime {
     requireOnLoop()

@@ -219,7 +219,7 @@ struct DockerSourceTests {
       rig.begin()
       return ids
     }
-    // How the containers came to be as they were found is told only where no event comes before that can be told.
+    // A container that was found running gets an entry from its state, unless an event of it comes first.
     let areIntroduced = seed.isMultiple(of: 2)
     if areIntroduced {
       try await rig.until("the introductions") { rig in

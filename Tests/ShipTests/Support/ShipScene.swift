@@ -47,7 +47,7 @@ final class ShipScene: @unchecked Sendable {
   }
 
   deinit {
-    loop.stop()
+    loop.abandon()
     removeAll(directory)
   }
 

@@ -15,11 +15,7 @@ final class SourceScene: @unchecked Sendable {
     desk = TestDesk(loop)
   }
 
-  deinit {
-    // The last reference may be one of the loop's own, which cannot stop itself.
-    let loop = loop
-    Task.detached { loop.stop() }
-  }
+  deinit { loop.abandon() }
 
   func begin(_ make: @escaping @Sendable (SourceScene) throws -> any Source) async throws {
     try await onLoopThrowing { scene in
