@@ -48,7 +48,7 @@ import Testing
       }
       // Unless retrying is requested.
       let patient = try scene.run(
-        Binaries.logs, ["status", "--server", "logs://127.0.0.1:\(port)", "--retry-for", "0.5"])
+        Binaries.logs, ["status", "--server", "logs://127.0.0.1:\(port)", "--retry-for", "3"])
       #expect(patient.exit == .code(3) && patient.errors.contains("trying again"), "\(patient.errors)")
     }
   }

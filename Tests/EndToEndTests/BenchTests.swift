@@ -85,7 +85,7 @@ import Testing
 
   @Test func `ack measures connections that wait for each answer`() throws {
     try Scene.play { scene in
-      let report = try bench(scene, "ack", "--connections", "8", "--streams", "2", "--seconds", "0.2", "--repeat", "1")
+      let report = try bench(scene, "ack", "--connections", "8", "--streams", "2", "--seconds", "2", "--repeat", "1")
       try report.check(kind: "ack", runCount: 1)
     }
   }

@@ -41,8 +41,8 @@ import Testing
         let streams = try server.run(["streams", "-o", "json"]).text
         return streams.firstMatch(of: /"last":(\d+)/).flatMap { Int($0.1) } ?? 0
       }
-      // The first batch is acknowledged long before the second one, which had to wait, is stored.
-      try Polling.wait(for: "the second batch") { try last() >= 200 }
+      // Two batches are taken at once. They are acknowledged long before the third one, which had to wait, is stored.
+      try Polling.wait(for: "the third batch") { try last() >= 300 }
       push.signal(SIGINT)
       #expect(try push.wait() == .code(130))
       let told = push.errors.text.firstMatch(of: /interrupted; (\d+) entries of web are acknowledged/)
@@ -67,7 +67,7 @@ import Testing
       let refusal = try #require(try Self.append(client, "c", producer))
       #expect(refusal.code == .overloaded && refusal.isRetryable && !refusal.mayHaveTakenEffect)
       #expect(refusal.limit?.name == "new-streams" && refusal.limit?.value == 2)
-      #expect((25_000...30_001).contains(refusal.retryAfterMilliseconds), "\(refusal.retryAfterMilliseconds)")
+      #expect((1...30_001).contains(refusal.retryAfterMilliseconds), "\(refusal.retryAfterMilliseconds)")
       #expect(refusal.text.contains("token 'one' creates more than 2 streams a minute"), "\(refusal.text)")
       // On another connection, too; and a COMPLETE would create it as well.
       let again = try Self.client(server, token: one)
@@ -81,7 +81,7 @@ import Testing
       let answer = try Self.post(peer, "c", token: one)
       #expect(answer.status == 429 && answer.text.contains(#""limit":{"new-streams":2}"#), "\(answer.text)")
       let seconds = try #require(Int(answer.headers["retry-after"] ?? ""))
-      #expect((25...30).contains(seconds), "\(seconds)")
+      #expect((1...30).contains(seconds), "\(seconds)")
       #expect(try Self.append(try Self.client(server, token: other), "c", producer) == nil)
       #expect(try Self.post(peer, "c", token: one).status == 200)
     }
@@ -89,10 +89,10 @@ import Testing
 
   @Test func `a producer that creates streams too fast waits, and loses and doubles nothing`() async throws {
     try await Scene.play { scene in
-      let server = try TestServer(scene, ["--new-streams", "60"], transport: .tcp)
+      let server = try TestServer(scene, ["--new-streams", "20"], transport: .tcp)
       let client = try LogClient(LogClientConfiguration(servers: [server.url], name: "test"))
       let producer = try LogProducer(client, stream: "s/0")
-      let names = (0..<62).map { "s/\($0)" }
+      let names = (0..<22).map { "s/\($0)" }
       for name in names {
         for text in ["1", "2", "3"] {
           _ = try await producer.submit([LogEntry(message: ByteString(text))], to: StreamName(name))
@@ -103,7 +103,7 @@ import Testing
         #expect(try await client.read(StreamName(name)).entries.map(\.entry.text) == ["1", "2", "3"], "\(name)")
       }
       let counts = producer.counts
-      #expect(counts.acknowledged == 62 * 3 && counts.refused == 0)
+      #expect(counts.acknowledged == 22 * 3 && counts.refused == 0)
       await producer.shutdown()
       await client.shutdown()
       #expect(try server.fact("refused_batches_total") > 0)
@@ -112,12 +112,12 @@ import Testing
 
   @Test func `push waits until it may create its stream, and says why`() throws {
     try Scene.play { scene in
-      let server = try TestServer(scene, ["--new-streams", "20"], transport: .tcp)
+      let server = try TestServer(scene, ["--new-streams", "10"], transport: .tcp)
       let client = try Self.client(server)
-      for number in 1...20 { #expect(try Self.append(client, "s/\(number)", .random()) == nil) }
+      for number in 1...10 { #expect(try Self.append(client, "s/\(number)", .random()) == nil) }
       let pushed = try server.run(["push", "web"], input: .file(try scene.file("f", "one\ntwo\n".utf8)))
       #expect(pushed.exit == .code(0), "\(pushed.errors)")
-      let calm = "the server takes 20 new streams a minute from a client (new-streams): the rest waits"
+      let calm = "the server takes 10 new streams a minute from a client (new-streams): the rest waits"
       #expect(pushed.errorLines.filter { $0.contains(calm) }.count == 1, "\(pushed.errors)")
       #expect(try server.stored("web") == Array("one\ntwo\n".utf8))
     }
@@ -170,11 +170,12 @@ import Testing
       let server = try TestServer(
         scene, ["--append-rate-entries", "10"] + TestServer.listensForHTTP, data: data, transport: .tcp)
       let peer = try HTTPPeer(server)
-      // Two seconds' worth: the second after the first one has to be waited for.
-      #expect(try Self.post(peer, "web", token: token, lineCount: 20).status == 200)
       let begun = ContinuousClock.now
+      // Five seconds' worth: all but the last of these have to be waited for.
+      #expect(try Self.post(peer, "web", token: token, lineCount: 50).status == 200)
       let refused = try Self.post(peer, "web", token: token)
-      #expect(refused.status == 429 && refused.headers["retry-after"] == "1", "\(refused.status)")
+      #expect(refused.status == 429, "\(refused.status)")
+      #expect((1...4).contains(Int(refused.headers["retry-after"] ?? "") ?? 0), "\(refused.headers)")
       #expect(refused.headers["content-type"] == "application/problem+json")
       #expect(refused.text.contains(#""code":"overloaded""#) && refused.text.contains(#""retryable":true"#))
       #expect(refused.text.contains(#""limit":{"append-rate-entries":10}"#), "\(refused.text)")
@@ -185,8 +186,8 @@ import Testing
         return status == 200
       }
       print("\(refusedCount) refused, taken after \(ContinuousClock.now - begun)")
-      #expect(ContinuousClock.now - begun >= .milliseconds(500))
-      #expect(try server.run(["query", "web", "--count"], environment: ["LOGS_TOKEN": token]).lines == ["21"])
+      #expect(ContinuousClock.now - begun >= .seconds(3))
+      #expect(try server.run(["query", "web", "--count"], environment: ["LOGS_TOKEN": token]).lines == ["51"])
     }
   }
 }

@@ -87,7 +87,7 @@ import Testing
       let finished = try Self.call(server, "seal")
       #expect(finished.exit == .code(0) && finished.errors.contains("everything stored in"), "\(finished.errors)")
       try server.process.errors.waitForText("logsd seal: everything stored so far is being sealed")
-      #expect(server.process.errors.text.contains("segment 1 is sealed"))
+      try server.process.errors.waitForText("segment 1 is sealed")
       #expect(try Self.ask(server, "seal\n") == "notice everything stored is sealed\nok\n")
     }
   }

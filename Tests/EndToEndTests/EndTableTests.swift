@@ -55,7 +55,7 @@ import Testing
   /// Entry n of an existing stream has this time plus n - 1 seconds.
   private static let time: Int64 = 1_700_000_000_000_000_000
   private static let second: Int64 = 1_000_000_000
-  private static let soon = Duration.seconds(1)
+  private static let soon = Duration.seconds(5)
   private static let hour = Duration.seconds(3600)
 
   private static func until(second number: Int64) -> FollowEnd { FollowEnd(time: time + (number - 1) * second) }
@@ -331,14 +331,16 @@ import Testing
       try client.handshake()
       var delays: [Int64] = []
       for id: UInt32 in 1...5 {
-        let end = SystemClock.wall() + 100 * 1_000_000
+        let end = SystemClock.wall() + 500 * 1_000_000
         try client.send(
           .follow(
             Follow(credit: 0, selectors: [.stream(StreamName("web"))], start: .first, end: FollowEnd(time: end))),
           id: id)
-        guard case .resolved(0) = try client.receive().message, case .live = try client.receive().message,
-          case .end(.until) = try client.receive().message
-        else { throw Failure("no END after LIVE") }
+        guard case .resolved(0) = try client.receive().message else { throw Failure("no RESOLVED") }
+        var last = try client.receive().message
+        // Unless the server got to it only after the time.
+        if case .live = last { last = try client.receive().message }
+        guard case .end(.until) = last else { throw Failure("\(last.type), no END") }
         delays.append(SystemClock.wall() - end)
       }
       print("END came \(delays.map { $0 / 1000 }) us after the time")

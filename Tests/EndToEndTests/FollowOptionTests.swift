@@ -97,6 +97,7 @@ import Testing
       #expect(ahead.exit == .code(1) && ahead.output.isEmpty && ahead.errors.contains("web"), "\(ahead.errors)")
 
       let waiting = try server.start(["follow", "later", "-n", "0", "-o", "raw"])
+      try waiting.errors.waitForText("does not exist yet")
       let atOnce = try server.run(["follow", "wep", "--until-head"])
       #expect(atOnce.exit == .code(1) && atOnce.output.isEmpty)
       #expect(atOnce.errors == "logs: there is no stream 'wep'; did you mean 'web'?\n")

@@ -95,11 +95,11 @@ import Testing
     let lines = LogLines.nasty(8_000, &random)
     let file = LogLines.file(lines)
     try Scene.play { scene in
-      let server = try TestServer(scene, ["--heartbeat", "400ms", "--output-timeout", "2s"])
+      let server = try TestServer(scene, ["--heartbeat", "2s", "--output-timeout", "2s"])
       let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw"], readsOutput: false)
       try expectSuccess(server.run(["push", "web", try scene.file("f", file)]))
       // Peers that answer nothing are given up after three heartbeats each, which measures the time.
-      for _ in 0..<4 {
+      for _ in 0..<2 {
         let dead = try RawClient(server.url)
         dead.answersPings = false
         try dead.handshake()

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// What Prometheus gets, and the dashboard that shows it.
-@Suite struct HTTPMetricsTests {
+@Suite(.ownThread) struct HTTPMetricsTests {
   private static func play(_ body: (TestServer) throws -> Void) throws {
     try Scene.play { scene in
       try body(try TestServer(scene, TestServer.listensForHTTP + ["--heartbeat", "400ms"]))

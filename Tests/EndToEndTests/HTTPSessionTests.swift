@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// Sessions of browsers: a cookie for a token, and what keeps other sites from using it.
-@Suite struct HTTPSessionTests {
+@Suite(.ownThread) struct HTTPSessionTests {
   private static let site = "Origin: http://localhost"
   private static let form = "Content-Type: application/x-www-form-urlencoded"
 

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// Tickets: what stands for a token in an address, once.
-@Suite struct HTTPTicketTests {
+@Suite(.ownThread) struct HTTPTicketTests {
   /// A server with a token that may append and read `web/*`, and read nothing else.
   private static func play(_ body: (TestServer, _ token: String) throws -> Void) throws {
     try Scene.play { scene in

@@ -178,7 +178,7 @@ import Testing
 
   @Test func `a connection without a handshake gets an error when its time is over`() throws {
     try Scene.play { scene in
-      let server = try TestServer(scene, ["--handshake-timeout", "1s"])
+      let server = try TestServer(scene, ["--handshake-timeout", "3s"])
       let witness = try Witness(server)
       let idle = try (0..<50).map { _ in try RawClient(server.url) }
       let slow = try RawClient(server.url)
@@ -194,7 +194,7 @@ import Testing
 
   @Test func `a client that answers no PING is given up after three heartbeats, one that answers is not`() throws {
     try Scene.play { scene in
-      let server = try TestServer(scene, ["--heartbeat", "500ms"])
+      let server = try TestServer(scene, ["--heartbeat", "2s"])
       let living = try RawClient(server.url)
       try living.handshake()
       let dead = try RawClient(server.url)

@@ -1,7 +1,7 @@
 import Testing
 
 /// How long a line takes from stdin of a push to stdout of a follow: reported, not asserted.
-@Suite struct LatencyTests {
+@Suite(.ownThread) struct LatencyTests {
   @Test func `a line that arrives in a push appears in a follow at once`() throws {
     let count = Environment.number("LOGS_TEST_LATENCY_LINES", default: 50)
     try Scene.play { scene in

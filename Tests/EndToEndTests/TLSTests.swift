@@ -3,7 +3,7 @@ import LogsClient
 import Testing
 
 /// `logsd` and `logs` over TLS, with certificates of a CA of their own.
-@Suite struct TLSTests {
+@Suite(.ownThread) struct TLSTests {
   @Test func `push, follow and query work over TLS`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene, transport: .tls)

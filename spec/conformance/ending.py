@@ -9,8 +9,10 @@ from peer import Delivery, Skipped, check, entries, require, shown
 @check("session 7", "a server that has sent nothing for a heartbeat sends PING, and one that hears nothing for three ends with timed_out")
 def _(run):
     run.needs_short_heartbeat()
+    # The server counts from HELLO.
+    began = time.monotonic()
     with run.peer() as peer:
-        peer.answers_ping, began = False, time.monotonic()
+        peer.answers_ping = False
         message = peer.receive(seconds=run.heartbeat * 6 + 2)
         require(message and message["type"] == "ERROR" and message["code"] == 7 and message["id"] == 0, f"{shown(message)} in place of timed_out")
         require(message["errorFlags"] & 1, "timed_out is not retryable")
@@ -23,9 +25,9 @@ def _(run):
 def _(run):
     run.needs_short_heartbeat()
     with run.peer() as peer:
-        deadline = time.monotonic() + run.heartbeat * 4
+        deadline = time.monotonic() + run.heartbeat * 8 + 2
         while peer.pings < 4:
-            require(time.monotonic() < deadline + 2, "no PING came")
+            require(time.monotonic() < deadline, "no PING came")
             try:
                 message = peer.receive(seconds=run.heartbeat)
             except Exception as silence:

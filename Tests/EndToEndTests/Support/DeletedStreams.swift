@@ -45,9 +45,15 @@ struct ThinnedStream {
 
   /// Whether the follower has got or skipped the last number.
   func hasEnd(_ follow: ChildProcess) -> Bool {
-    let end = String(decoding: follow.output.bytes.suffix(1_000), as: UTF8.self)
-    return end.matches(of: /line (\d+)\s/).last?.1 == "\(lines.count)"
-      || Self.skipped(follow).last?.upperBound == lines.count
+    let output = follow.output.bytes
+    let end = String(decoding: output.suffix(1_000), as: UTF8.self)
+    guard
+      end.matches(of: /line (\d+)\s/).last?.1 == "\(lines.count)"
+        || Self.skipped(follow).last?.upperBound == lines.count
+    else { return false }
+    // What was written to the other output before it may not be there yet.
+    let skippedCount = Self.skipped(follow).reduce(0) { $0 + $1.count }
+    return output.count { $0 == UInt8(ascii: "\n") } + skippedCount == lines.count
   }
 
   /// A follower got each number, or that it was deleted.

@@ -59,6 +59,13 @@ final class EventReader {
     }
   }
 
+  func nextAfterHeartbeats() throws -> ServerSentEvent {
+    while true {
+      let event = try next()
+      if event.name != "heartbeat" { return event }
+    }
+  }
+
   func next(_ count: Int) throws -> [ServerSentEvent] { try (0..<count).map { _ in try next() } }
 
   /// Whether the stream is over.

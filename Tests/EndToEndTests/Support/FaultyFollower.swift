@@ -64,9 +64,9 @@ final class CommandFollower: FaultyFollower {
     do {
       try Polling.wait(for: "number \(sequence)", within: patience) {
         // It comes last, and in one stream of output or the other.
-        if String(decoding: process.output.bytes.suffix(Self.lineByteCountMax), as: UTF8.self)
-          .contains("\"seq\":\(sequence),")
-        {
+        let end = process.output.bytes.suffix(Self.lineByteCountMax)
+        let lines = end[..<(end.lastIndex(of: UInt8(ascii: "\n")) ?? end.startIndex)]
+        if String(decoding: lines, as: UTF8.self).contains("\"seq\":\(sequence),") {
           return true
         }
         if Self.removals(process).contains(where: { $0.numbers.contains(sequence) }) { return true }
