@@ -38,7 +38,7 @@ import Testing
           byteCount += UInt64(batches.count)
           try client.send(.credit(total: byteCount + 1), id: 9)
           continue
-        case .stream, .resolved, .live: continue
+        case .stream, .resolved, .live, .heads: continue
         case .end(let reason): #expect(reason == .until)
         case let other: Issue.record("\(other.type) while following")
         }
@@ -99,7 +99,7 @@ import Testing
           #expect(range.from == next[Int(range.handle)])
           next[Int(range.handle)] = range.to + 1
           continue
-        case .stream, .resolved, .live: continue
+        case .stream, .resolved, .live, .heads: continue
         case .end(let reason): #expect(reason == .until)
         case let other: Issue.record("\(other.type) while following")
         }

@@ -119,7 +119,7 @@ final class Bystanders: @unchecked Sendable {
           try client.send(.ping(0))
           pinged = clock.now
         }
-      case .stream, .resolved, .live, .pong: continue
+      case .stream, .resolved, .live, .heads, .pong: continue
       case let other: throw Failure("\(other.type) for a bystander")
       }
     }

@@ -15,7 +15,7 @@ extension RawClient {
           throw Failure("a gap: \(piece.from) after \(before)")
         }
         range = (range?.lowerBound ?? piece.from)...piece.to
-      case .stream, .resolved, .live: break
+      case .stream, .resolved, .live, .heads: break
       case let other: throw Failure("\(other.type) while following")
       }
     }
