@@ -28,6 +28,16 @@ import Testing
     #expect(scene.run() == ["stream web \(position)/3", "resolved 1"] + range + ["live"])
   }
 
+  @Test func `an end has no LIVE before it, though a stream that was created meanwhile is looked at first`() throws {
+    let scene = FollowScene()
+    try scene.append("web/1", 3)
+    scene.follow([.pattern(try StreamPattern("web/*"))], end: FollowEnd(sequence: 2))
+    scene.giveTurns()
+    // It is there, but nothing has said so when the read ends.
+    try scene.append("other", isLate: true)
+    #expect(scene.run() == ["batch web/1 1-2", "end until"])
+  }
+
   @Test func `a stream that is deleted ends its subscription, after what was missed of it`() throws {
     let scene = FollowScene()
     try scene.append("web")

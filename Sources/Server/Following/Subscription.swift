@@ -238,7 +238,8 @@ extension Subscription {
   func settle() {
     guard !isOver, isResolved else { return }
     if let reason = endReason { return end(reason) }
-    guard backfillCount == 0, !isLive, !follow.isReverse, !mayEndWithUnseen else { return }
+    // What ends unless a stream not looked at keeps it may end without LIVE.
+    guard backfillCount == 0, !isLive, !follow.isReverse, !hasUnseen || endOfSeen == nil else { return }
     isLive = true
     tellSkipped()
     host.tell(.live, to: self)
@@ -246,9 +247,6 @@ extension Subscription {
 
   /// Whether streams were created that have not been looked at.
   private var hasUnseen: Bool { waitsForStreams && (untold != nil || resolver.hasUnseen) }
-
-  /// Whether it ends without LIVE unless one of the streams not looked at keeps it.
-  private var mayEndWithUnseen: Bool { doneCount == tracks.count && isPastEndTime && hasUnseen }
 
   /// Why the subscription is over now, if it is (`spec/session.md`, section 5.6).
   private var endReason: EndReason? {
@@ -264,6 +262,12 @@ extension Subscription {
       askForTurn()
       return nil
     }
+    return endOfSeen
+  }
+
+  /// Why it is over by the ends of streams, if no other stream comes.
+  private var endOfSeen: EndReason? {
+    guard doneCount == tracks.count else { return nil }
     if isPastEndTime { return .until }
     guard resolver.missing.isEmpty, !tracks.isEmpty else { return nil }
     return sealedCount < tracks.count || follow.end.sequence != nil ? .until : nil

@@ -71,7 +71,7 @@ final class FollowScene: SubscriptionHost {
     disk.streams[index].batches.append(batch)
     disk.streams[index].head = batch.header.lastSequence
     disk.streams[index].isSealed = isSealing
-    show(lateMilliseconds: isLate ? 1 : 0)
+    show(lateMilliseconds: isLate ? 20 : 0)
   }
 
   /// Publishes what is on disk.
