@@ -42,7 +42,8 @@ import Testing
       let budget = 4 << 20
       // Nothing is shared: each reads from the store.
       let server = try TestServer(
-        scene, ["--output-bytes-total", "4M", "--tail-bytes", "0", "--output-timeout", "600s"])
+        scene,
+        ["--output-bytes-total", "4M", "--tail-bytes", "0", "--output-timeout", "600s", "--heartbeat", "600s"])
       let messages = try Self.fill(server, 60, &random)
       let idle = try (0..<30).map { _ in try RawClient(server.url) }
       for client in idle {
@@ -73,8 +74,8 @@ import Testing
       let budget = 4 << 20
       let server = try TestServer(
         scene,
-        ["--output-bytes-total", "4M", "--tail-bytes", "0", "--output-timeout", "600s", "--listen-http"]
-          + ["unix:\(scene.path("http.sock"))"])
+        ["--output-bytes-total", "4M", "--tail-bytes", "0", "--output-timeout", "600s", "--heartbeat", "600s"]
+          + ["--listen-http", "unix:\(scene.path("http.sock"))"])
       // Some 3 MB that do not compress: without the budget 1 MiB would wait for each follower.
       var random = Seeded.forTest()
       let client = try RawClient(server.url)
@@ -116,7 +117,7 @@ import Testing
   @Test func `memory used by output is returned to the system`() throws {
     try Scene.play { scene in
       var random = Seeded.forTest()
-      let server = try TestServer(scene, ["--tail-bytes", "0", "--heartbeat", "400ms", "--output-timeout", "600s"])
+      let server = try TestServer(scene, ["--tail-bytes", "0", "--heartbeat", "10s", "--output-timeout", "600s"])
       let messages = try Self.fill(server, 40, &random)
       let before = try server.fact("resident_bytes")
       let idle = try (0..<80).map { _ in try RawClient(server.url) }

@@ -15,11 +15,11 @@ import Testing
     try Scene.play { scene in
       let server = try RefusingServer(scene, refusal(code))
       let file = try scene.file("f", LogLines.file(LogLines.plain(5)))
-      let push = try scene.run(Binaries.logs, ["push", "web", file, "--server", server.url, "--retry-for", "1"])
+      let push = try scene.run(Binaries.logs, ["push", "web", file, "--server", server.url, "--retry-for", "3"])
       #expect(push.exit == .code(1), "\(push.errors)")
       #expect(push.errorLines.count == 2, "\(push.errors)")
       #expect(push.errorLines.first?.contains("nothing is taken here") == true, "\(push.errors)")
-      #expect(push.errorLines.last?.contains("no progress for 1.0 seconds") == true, "\(push.errors)")
+      #expect(push.errorLines.last?.contains("no progress for 3.0 seconds") == true, "\(push.errors)")
       #expect(push.errorLines.last?.contains("0 entries of web are acknowledged") == true, "\(push.errors)")
     }
   }

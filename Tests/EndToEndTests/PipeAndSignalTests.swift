@@ -90,7 +90,12 @@ import Testing
       try Polling.wait(for: "the line") { try server.run(["query", "pushed", "-q"]).lines.count == 1 }
       push.signal(signal)
       #expect(try push.wait() == .code(code))
-      #expect(push.errors.lines == ["logs: interrupted; 1 entry of pushed is acknowledged, sequence number 1"])
+      // The line is stored, but the answer may not have come.
+      let said = [
+        "1 entry of pushed is acknowledged, sequence number 1", "1 entry of pushed is acknowledged",
+        "0 entries of pushed are acknowledged",
+      ]
+      #expect(said.map { ["logs: interrupted; \($0)"] }.contains(push.errors.lines), "\(push.errors.text)")
       #expect(push.output.bytes.isEmpty)
     }
   }

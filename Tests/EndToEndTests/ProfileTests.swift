@@ -64,8 +64,10 @@ import Testing
       let query = try logs(scene, ["--profile", "here", "query", "web", "-o", "raw"])
       #expect(query.text == "one\n" && query.errors.contains("checks no tokens"), "\(query.errors)")
       #expect(try logs(scene, ["streams"], ["LOGS_PROFILE": "here"]).text.contains("web"))
-      let words = try logs(scene, ["completion", "words", "--", "query", "--profile", "here", "w"])
-      #expect(words.lines == ["web"])
+      // It waits for a server for a second, and says nothing without it.
+      try Polling.wait(for: "the word") {
+        try logs(scene, ["completion", "words", "--", "query", "--profile", "here", "w"]).lines == ["web"]
+      }
     }
   }
 

@@ -115,26 +115,26 @@ import Testing
     }
   }
 
-  /// By default nginx closes what is silent for 60 s, and the server breaks its silence every 15 s. Here both are 25
+  /// By default nginx closes what is silent for 60 s, and the server breaks its silence every 15 s. Here both are ten
   /// times shorter.
   @Test(.enabled(if: access(nginx, X_OK) == 0))
   func `a silent follow lives longer than the proxy's patience`() throws {
     try Scene.play { scene in
-      // 600 ms over HTTP.
-      let server = try TestServer(scene, TestServer.listensForHTTP + ["--heartbeat", "400ms"])
-      let proxy = try Proxy(scene, server, "proxy_read_timeout 2400ms; proxy_send_timeout 2400ms;")
+      // 1.5 s over HTTP.
+      let server = try TestServer(scene, TestServer.listensForHTTP + ["--heartbeat", "1s"])
+      let proxy = try Proxy(scene, server, "proxy_read_timeout 6s; proxy_send_timeout 6s;")
       let reader = try EventReader(proxy.peer(), "/api/v1/streams/web/follow")
       let socket = try WebSocketPeer(proxy.peer(), "/api/v1/streams/web/follow")
       #expect(try reader.next().name == "live")
       // Three times the patience.
       for number in 1...12 { #expect(try reader.next().name == "heartbeat", "\(number)") }
       try Self.append(server, 1..<2)
-      #expect(try reader.next().message == "1")
+      #expect(try reader.nextAfterHeartbeats().message == "1")
       #expect(try socket.object()["message"] as? String == "1")
 
       // Without heartbeats in time the proxy ends it, so the above shows something.
       let quiet = try TestServer(scene, TestServer.listensForHTTP + ["--heartbeat", "60s"], name: "quiet")
-      let impatient = try Proxy(scene, quiet, "proxy_read_timeout 600ms;", name: "impatient")
+      let impatient = try Proxy(scene, quiet, "proxy_read_timeout 5s;", name: "impatient")
       let cut = try EventReader(impatient.peer(), "/api/v1/streams/web/follow")
       #expect(try cut.next().name == "live")
       #expect(throws: Failure.self) { _ = try cut.next() }

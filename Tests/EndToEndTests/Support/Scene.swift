@@ -85,7 +85,12 @@ final class Scene: Sendable {
   ) throws -> Finished {
     let process = try start(program, arguments, environment: environment, input: input)
     let exit = try process.wait()
-    return Finished(exit: exit, output: process.output.bytes, errors: process.errors.text)
+    return Finished(exit: exit, output: process.output.bytes, errors: Self.withoutWaiting(process.errors.text))
+  }
+
+  /// Without the note that a server has not answered for two seconds: on a busy machine any command may print it.
+  private static func withoutWaiting(_ errors: String) -> String {
+    errors.replacing(/logs: no answer from [^\n]* yet; it is waited for \(Ctrl-C ends it\)\n/, with: "")
   }
 }
 
