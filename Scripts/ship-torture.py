@@ -29,8 +29,9 @@ PORT = 7011
 class Writer(threading.Thread):
     """Writes numbered lines to one file, and rotates it in one way."""
 
-    def __init__(self, way, directory, generator, seconds, rate):
+    def __init__(self, way, directory, generator, seconds, rate, agent):
         super().__init__(daemon=True)
+        self.agent = agent
         self.way, self.directory, self.generator = way, directory, generator
         self.seconds, self.rate = seconds, rate
         self.path = os.path.join(directory, "app.log")
@@ -61,6 +62,8 @@ class Writer(threading.Thread):
             while time.monotonic() < end:
                 self.write(self.generator.choice([1, 1, 2, 5, 20]))
                 if time.monotonic() > next_rotation and self.may_rotate.acquire(blocking=False):
+                    if self.way in VANISHING:
+                        self.wait_until_read()
                     getattr(self, "rotate_" + self.way)()
                     self.may_rotate.release()
                     self.rotations += 1
@@ -70,6 +73,21 @@ class Writer(threading.Thread):
                 os.close(self.file)
         except Exception as failure:  # the table must say so
             self.failure = repr(failure)
+
+    def wait_until_read(self):
+        """Until the shipper has the file open. One that it never saw cannot be read any more."""
+        mine = os.fstat(self.file)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                directory = f"/proc/{self.agent.ship.pid}/fd"
+                for name in os.listdir(directory):
+                    theirs = os.stat(f"{directory}/{name}")
+                    if (theirs.st_dev, theirs.st_ino) == (mine.st_dev, mine.st_ino):
+                        return
+            except OSError:
+                pass
+            time.sleep(0.01)
 
     # Each way to rotate.
 
@@ -218,19 +236,21 @@ class Writer(threading.Thread):
         self.open()
 
     def shift(self):
-        for number in range(3, 0, -1):
+        for number in range(KEPT_COUNT, 0, -1):
             if os.path.exists(f"{self.path}.{number}"):
                 os.rename(f"{self.path}.{number}", f"{self.path}.{number + 1}")
-        if os.path.exists(self.path + ".4"):
-            os.unlink(self.path + ".4")
+        if os.path.exists(f"{self.path}.{KEPT_COUNT + 1}"):
+            os.unlink(f"{self.path}.{KEPT_COUNT + 1}")
 
 
 WAYS = [name[len("rotate_"):] for name in dir(Writer) if name.startswith("rotate_")]
 LOSSY = {"copytruncate", "copytruncate_hole"}
 # What is removed while no shipper runs, or before it has read it and is killed, nobody can read: these do not rotate
 # around a kill.
-VANISHING = {"delete", "directory", "flood_delete", "gzip", "inode", "rename_away"}
-CALM_SECONDS = 0.7
+VANISHING = {"delete", "directory", "flood_delete", "gzip", "inode", "rename_away", "symlink"}
+CALM_SECONDS = 1.5
+# Of those that are rotated by renaming them in turn.
+KEPT_COUNT = 20
 
 
 class OurAgent:
@@ -390,7 +410,7 @@ def torture(arguments, place):
         ways = arguments.ways.split(",")
         writers = [
             Writer(way, f"{place}/logs/{way}", random.Random(generator.randrange(1 << 32)), arguments.seconds,
-                   arguments.rate) for way in ways]
+                   arguments.rate, agent) for way in ways]
         for writer in writers:
             writer.start()
         end = time.monotonic() + arguments.seconds
@@ -417,8 +437,6 @@ def torture(arguments, place):
                 agent.kill_server()
                 time.sleep(generator.uniform(0, 0.5))
                 agent.start_server()
-            if calm:
-                time.sleep(CALM_SECONDS)
             for writer in calm:
                 writer.may_rotate.release()
         for writer in writers:
@@ -432,7 +450,13 @@ def torture(arguments, place):
 
 
 def settle(agent, writers):
-    """Waits until nothing new arrives."""
+    """Waits until all has arrived that must, or a minute is over, and nothing new arrives."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        arrived = agent.arrived()
+        if all(len(set(arrived.get(writer.way, []))) >= writer.count for writer in writers if writer.way not in LOSSY):
+            break
+        time.sleep(0.5)
     before, since = None, time.monotonic()
     while time.monotonic() - since < 4:
         time.sleep(0.5)
