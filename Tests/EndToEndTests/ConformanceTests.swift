@@ -11,7 +11,7 @@ import Testing
 
   @Test func `the server does what the specification says`() throws {
     try Scene.play { scene in
-      let server = try TestServer(scene, ["--heartbeat", "2s"])
+      let server = try TestServer(scene, ["--heartbeat", "1s"])
       let finished = try Self.run(server, ["--stop", "kill \(server.process.pid)"])
       #expect(finished.exit == .code(0), "\(finished.text)\(finished.errors)")
       // Without tokens none can be wrong.

@@ -97,7 +97,7 @@ import Testing
       server.showsPings = true
       guard case .hello(let hello) = try server.receive().message else { throw Failure("no HELLO came") }
       #expect(hello.token == "first" && hello.features == .challenges)
-      let heartbeat: UInt32 = 2_000
+      let heartbeat: UInt32 = 1_200
       var welcome = Welcome(
         frameByteCountMax: 4 << 20, server: .random(), store: .random(), heartbeatMilliseconds: heartbeat,
         appendByteCountMax: 8 << 20, appendBatchCountMax: 256, subscriptionCountMax: 16, name: "scripted")

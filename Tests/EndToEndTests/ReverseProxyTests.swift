@@ -115,14 +115,14 @@ import Testing
     }
   }
 
-  /// By default nginx closes what is silent for 60 s, and the server breaks its silence every 15 s. Here both are ten
+  /// By default nginx closes what is silent for 60 s, and the server breaks its silence every 15 s. Here both are 15
   /// times shorter.
   @Test(.enabled(if: access(nginx, X_OK) == 0))
   func `a silent follow lives longer than the proxy's patience`() throws {
     try Scene.play { scene in
-      // 1.5 s over HTTP.
-      let server = try TestServer(scene, TestServer.listensForHTTP + ["--heartbeat", "1s"])
-      let proxy = try Proxy(scene, server, "proxy_read_timeout 6s; proxy_send_timeout 6s;")
+      // 1 s over HTTP.
+      let server = try TestServer(scene, TestServer.listensForHTTP + ["--heartbeat", "667ms"])
+      let proxy = try Proxy(scene, server, "proxy_read_timeout 4s; proxy_send_timeout 4s;")
       let reader = try EventReader(proxy.peer(), "/api/v1/streams/web/follow")
       let socket = try WebSocketPeer(proxy.peer(), "/api/v1/streams/web/follow")
       #expect(try reader.next().name == "live")
@@ -134,7 +134,7 @@ import Testing
 
       // Without heartbeats in time the proxy ends it, so the above shows something.
       let quiet = try TestServer(scene, TestServer.listensForHTTP + ["--heartbeat", "60s"], name: "quiet")
-      let impatient = try Proxy(scene, quiet, "proxy_read_timeout 5s;", name: "impatient")
+      let impatient = try Proxy(scene, quiet, "proxy_read_timeout 3s;", name: "impatient")
       let cut = try EventReader(impatient.peer(), "/api/v1/streams/web/follow")
       #expect(try cut.next().name == "live")
       #expect(throws: Failure.self) { _ = try cut.next() }

@@ -1,5 +1,6 @@
 import CFaultVFS
 import CSQLite
+import Glibc
 import LogsDisk
 import LogsSystem
 import LogsWire
@@ -187,6 +188,8 @@ import Testing
         refusedCount += 1
         #expect(outcome?.refusal?.code == .overloaded)
         try #require(refusedCount < 1_000_000)
+        // What makes room has the lowest priority.
+        usleep(500)
       }
       if number % 16 == 0 {
         let size = try DirectorySize(paths, PosixFileSystem()).byteCount
@@ -335,6 +338,7 @@ import Testing
           let pieces = (try? test.read(request).get().pieces) ?? [.skip(1...1, .lost)]
           let lost = pieces.filter { if case .skip(_, let reason) = $0 { reason != .trimmed } else { false } }
           skips.withLock { ($0.lost, $0.readCount) = ($0.lost + lost, $0.readCount + 1) }
+          usleep(100)
         }
         skips.withLock { $0.endedCount += 1 }
         skips.signal()
@@ -348,7 +352,9 @@ import Testing
       var retryCount = 0
       while test.append("web", .test("\(number) \(content)"), number: number)?.first != number {
         retryCount += 1
-        try #require(retryCount < 100_000)
+        try #require(retryCount < 1_000_000)
+        // What makes room has the lowest priority.
+        usleep(500)
       }
     }
     isOver.store(true, ordering: .relaxed)
