@@ -179,8 +179,7 @@ import Testing
 
   @Test func `without a logsd it says where it looked for one`() throws {
     try Scene.play { scene in
-      let lonely = scene.path("logs")
-      try FileManager.default.copyItem(atPath: Binaries.logs, toPath: lonely)
+      let lonely = try scene.program("logs", copyOf: Binaries.logs)
       let finished = try scene.run(lonely, ["bench", "append"], environment: ["PATH": "/nowhere"])
       #expect(finished.exit == .code(1))
       #expect(finished.errors.contains("no logsd beside \(lonely)"), "\(finished.errors)")

@@ -138,8 +138,9 @@ import Testing
     try Scene.play { scene in
       let home = ["XDG_STATE_HOME": scene.path("home")]
       let states = scene.path("home/logs/ship/commands")
-      let job = try scene.file("job", "#!/bin/sh\necho $1\nif [ $1 = wait ]; then read line; fi\n".utf8)
-      chmod(job, 0o755)
+      let script = try scene.file("script", "#!/bin/sh\necho $1\nif [ $1 = wait ]; then read line; fi\n".utf8)
+      chmod(script, 0o755)
+      let job = try scene.program("job", copyOf: script)
       func words(_ server: String, _ stream: String, _ argument: String) -> [String] {
         ["ship", "--server", server, "--retry-for", "300ms", "--stream", stream, "--", job, argument]
       }

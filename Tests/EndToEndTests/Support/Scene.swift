@@ -67,6 +67,13 @@ final class Scene: Sendable {
     return path(name)
   }
 
+  /// A copy of a program, to be started. A process of its own makes it: what this one has open for writing may be
+  /// inherited by a process that another test just starts, and then the copy is busy.
+  func program(_ name: String, copyOf original: String) throws -> String {
+    expectSuccess(try run("/bin/cp", [original, path(name)]))
+    return path(name)
+  }
+
   func start(
     _ program: String, _ arguments: [String], environment: [String: String] = [:],
     input: ChildProcess.Input = .none, descriptors: [Int32] = [], readsOutput: Bool = true, columnCount: Int? = nil
