@@ -249,7 +249,7 @@ LOSSY = {"copytruncate", "copytruncate_hole"}
 # around a kill.
 VANISHING = {"delete", "directory", "flood_delete", "gzip", "inode", "rename_away", "symlink"}
 CALM_SECONDS = 1.5
-# Of those that are rotated by renaming them in turn.
+# How many old files are kept by the ways that rename them in turn.
 KEPT_COUNT = 20
 
 

@@ -238,7 +238,7 @@ extension Subscription {
   func settle() {
     guard !isOver, isResolved else { return }
     if let reason = endReason { return end(reason) }
-    // What ends unless a stream not looked at keeps it may end without LIVE.
+    // It may be at its end, which has no LIVE: that is known once all streams have been looked at.
     guard backfillCount == 0, !isLive, !follow.isReverse, !hasUnseen || endOfSeen == nil else { return }
     isLive = true
     tellSkipped()

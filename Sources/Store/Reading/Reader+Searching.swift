@@ -190,9 +190,11 @@ extension Reader {
           // The stream is younger than the segment: no older segment knows it.
           if !isKnown { return ProducerMark() }
         } catch {
-          // An older segment may have an older mark, by which a batch would be stored twice.
-          next = segments.replacement(of: segment)
-          if segment.isGone { continue }
+          if segment.isGone {
+            // An older segment may have an older mark, by which a batch would be stored twice.
+            next = segments.replacement(of: segment)
+            continue
+          }
           // For the same reason not when the next read may succeed.
           if error.isFailedRead, !segment.hasTooManyFailedReads() { throw StoreError(error, while: "read") }
           try noteDamage(error, in: segment)

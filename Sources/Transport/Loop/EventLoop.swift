@@ -111,8 +111,8 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
     }
   }
 
-  /// Ends the loop of an object that goes away. Its last reference may be one of the loop's own thread, which cannot
-  /// wait for its own end.
+  /// Ends the loop of an object that goes away. The last reference to that may be dropped on the loop's own thread,
+  /// which cannot wait for its own end.
   package func abandon() {
     if isOnLoop { Task.detached { self.stop() } } else { stop() }
   }
